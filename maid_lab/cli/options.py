@@ -1,0 +1,106 @@
+"""Flags that several commands share: names and short letters are those of Goose where Goose has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "DecreaseRate", "DecreaseTime", "Host", "IncreaseRate", "IncreaseTime", "Iterations", "Json", "Parameters", "ParametersFile", "Preset",
+    "Quiet", "Rate", "RecipeRef", "ReportFiles", "RunName", "RunRef", "RunTags", "RunTime", "Scenarios", "Seed", "TestPlan", "Throttle",
+    "Timeout", "Users", "Verbose", "Workers",
+]  # fmt: skip
+
+_LOAD = "Load"
+_RECIPE = "Recipe"
+_ENGINE = "Engine"
+_OUTPUT = "Output"
+
+RecipeRef = Annotated[str, typer.Argument(metavar="RECIPE", help="Id of a built-in recipe, or path of a recipe file.")]
+RunRef = Annotated[str, typer.Argument(metavar="RUN", help="Run id, the beginning of one that is unique, or `last`.")]
+
+Host = Annotated[
+    str | None, typer.Option("--host", "-H", metavar="URL", help="Base URL under test instead of the recipe's.", rich_help_panel=_LOAD)
+]
+Users = Annotated[
+    int | None,
+    typer.Option("--users", "-u", min=1, metavar="N", help="Concurrent users; all levels are scaled to this peak.", rich_help_panel=_LOAD),
+]
+Rate = Annotated[
+    str | None,
+    typer.Option("--rate", metavar="R", help="Starts per second of an open load; levels are scaled to this peak.", rich_help_panel=_LOAD),
+]
+RunTime = Annotated[
+    str | None,
+    typer.Option("--run-time", "-t", metavar="T", help="Time at level, after the increase: 20, 30s, 2m, 1h30m.", rich_help_panel=_LOAD),
+]
+IncreaseRate = Annotated[
+    str | None,
+    typer.Option("--increase-rate", "--hatch-rate", "-r", metavar="R", help="Users added per second.", rich_help_panel=_LOAD),
+]
+IncreaseTime = Annotated[
+    str | None,
+    typer.Option("--increase-time", "--startup-time", "-s", metavar="T", help="Time in which all users are added.", rich_help_panel=_LOAD),
+]
+DecreaseRate = Annotated[
+    str | None, typer.Option("--decrease-rate", metavar="R", help="Users removed per second at the end.", rich_help_panel=_LOAD)
+]
+DecreaseTime = Annotated[
+    str | None, typer.Option("--decrease-time", metavar="T", help="Time in which all users are removed.", rich_help_panel=_LOAD)
+]
+Iterations = Annotated[
+    int | None, typer.Option("--iterations", min=1, metavar="N", help="Loops of each user, then that user ends.", rich_help_panel=_LOAD)
+]
+TestPlan = Annotated[
+    str | None,
+    typer.Option("--test-plan", metavar="U,T;U,T", help="Steps of users and time: 10,30s;10,5m;0,10s.", rich_help_panel=_LOAD),
+]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--param", metavar="K=V", help="Value of a recipe parameter; repeatable.", rich_help_panel=_RECIPE)
+]
+ParametersFile = Annotated[
+    Path | None, typer.Option("--params-file", metavar="FILE", help="Parameter values as a YAML or JSON mapping.", rich_help_panel=_RECIPE)
+]
+Preset = Annotated[str | None, typer.Option("--preset", metavar="P", help="Preset of the recipe, such as smoke.", rich_help_panel=_RECIPE)]
+Scenarios = Annotated[
+    str | None,
+    typer.Option("--scenarios", metavar="A,B*", help="Only these scenarios; * matches any ending.", rich_help_panel=_RECIPE),
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", metavar="N", help="Seed of all random choices, to repeat a run.", rich_help_panel=_RECIPE)
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, metavar="N", help="Worker processes; default one per core.", rich_help_panel=_ENGINE)
+]
+Throttle = Annotated[
+    float | None,
+    typer.Option(
+        "--throttle-requests",
+        min=0,
+        max=1_000_000,
+        metavar="N",
+        help="Ceiling of requests per second.",
+        rich_help_panel=_ENGINE,
+    ),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", min=0.001, metavar="SECS", help="Seconds after which a request is given up.", rich_help_panel=_ENGINE),
+]
+RunName = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Name of the run in the history.", rich_help_panel=_OUTPUT)]
+RunTags = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="WORD", help="Tag of the run in the history; repeatable.", rich_help_panel=_OUTPUT)
+]
+ReportFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--report-file", metavar="FILE", help="Write a report; the suffix says the format; repeatable.", rich_help_panel=_OUTPUT),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Exactly one JSON object on standard output, all else on standard error.", rich_help_panel=_OUTPUT)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=_OUTPUT)]
+Verbose = Annotated[
+    int, typer.Option("--verbose", "-v", count=True, help="Show the run's log; twice for all of it.", rich_help_panel=_OUTPUT)
+]

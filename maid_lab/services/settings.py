@@ -1,0 +1,111 @@
+"""Settings of the program: one model, four layers.
+
+`config.json` < `config.runtime.json` < `MAID_*` environment variables < flags. The model's JSON Schema draws the settings form, its
+descriptions are the documentation.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, PrivateAttr, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from maid_lab.model.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["Settings", "load_settings"]
+
+_FILES = ("config.json", "config.runtime.json")
+
+
+class Settings(BaseSettings):
+    """What can be set about MAID Lab itself, as opposed to a test."""
+
+    model_config = SettingsConfigDict(env_prefix="MAID_", env_ignore_empty=True, extra="forbid", frozen=True)
+
+    workers: int = Field(default=0, ge=0, le=1024, description="Worker processes that make load; 0 starts one for each core.")
+    timeout: float | None = Field(
+        default=None, gt=0, description="Seconds after which a request is given up, when the recipe does not say."
+    )
+    throttle_requests: float = Field(
+        default=0.0, ge=0, le=1_000_000, description="Ceiling of requests per second over all workers; 0 sets none."
+    )
+    min_free_bytes: int = Field(
+        default=256 * 2**20, ge=0, description="Free disk space, in bytes, below which no run starts, so that its rows can be kept."
+    )
+    _layers: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def layer(self, name: str) -> str:
+        """Where the value of a setting came from: a file name, `environment`, `flag` or `built-in`."""
+        return self._layers.get(name, "built-in")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take nothing by itself: `load_settings` merges the layers and says where a value came from."""
+        return (init_settings,)
+
+
+def load_settings(home: Path, *, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Read all layers for the given home folder.
+
+    Parameters
+    ----------
+    flags : mapping, optional
+        Values of command-line flags by setting name; None means "not given".
+
+    Raises
+    ------
+    InvalidInput
+        If a file is no JSON object, names an unknown setting, or a value breaks its rule; names the layer.
+    """
+    values: dict[str, Any] = {}
+    layers: dict[str, str] = {}
+    for origin, layer in (
+        *((name, _read(home / name)) for name in _FILES),
+        ("environment", EnvSettingsSource(Settings)()),
+        ("flag", {key: value for key, value in (flags or {}).items() if value is not None}),
+    ):
+        values |= layer
+        layers |= dict.fromkeys(layer, origin)
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "?"
+        place = {"environment": f"environment variable MAID_{name.upper()}", "flag": f"flag --{name.replace('_', '-')}"}
+        origin = layers.get(name, "")
+        raise InvalidInput(
+            f"setting {name} ({place.get(origin, origin)}): {first['msg']}, got {values.get(name)!r}.",
+            hint=str(Settings.model_fields[name].description),
+        ) from None
+    settings._layers = layers
+    return settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"the settings file {path} cannot be read: {error}.", hint="Mend it or remove it.") from None
+    if not isinstance(data, dict):
+        raise InvalidInput(f"the settings file {path} is not a JSON object.", hint='Write settings as {"workers": 2}.')
+    for name in data:
+        if name not in Settings.model_fields:
+            near = difflib.get_close_matches(name, list(Settings.model_fields), n=1)
+            raise InvalidInput(f"{path}: there is no setting {name!r}.", hint=f"Did you mean {near[0]!r}?" if near else "Remove it.")
+    return data
