@@ -41,5 +41,5 @@ def test_an_id_like_no_other_is_answered_with_the_way_to_the_list(library: Recip
 
 
 def test_a_missing_file_is_answered_with_its_neighbours(library: RecipeLibrary, tmp_path: Path) -> None:
-    with pytest.raises(Missing, match=r"Did you mean spike\.yaml\?"):
+    with pytest.raises(Missing, match=r"Did you mean spike\.yaml"):
         library.find(str(tmp_path / "shipped/spikes.yaml"))

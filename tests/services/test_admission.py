@@ -1,0 +1,122 @@
+import asyncio
+import socket
+from dataclasses import replace
+
+import pytest
+
+from maid_lab.model.errors import InvalidInput, Refused
+from maid_lab.model.plan import HttpStep, Label, Load, Plan, Scenario, Segment, Target, TransactionStep
+from maid_lab.services.admission import admit, is_bundled, resolve_host
+from maid_lab.services.policy import TargetGate, TargetPolicy
+from tests.services.test_policy import FILE, gate
+
+NAMES = {
+    "shop.test": ("10.1.1.1", "10.1.1.2"),
+    "cdn.test": ("10.2.2.2",),
+    "localhost": ("127.0.0.1",),
+    "mixed.test": ("10.1.1.1", "169.254.1.1"),
+}
+
+
+async def resolve(host: str, port: int) -> tuple[str, ...]:
+    return NAMES.get(host) or (host,)
+
+
+def plan(base: str = "http://shop.test/v1", *, steps: tuple[HttpStep, ...] = (), host: str = "", users: int = 5) -> Plan:
+    inner = TransactionStep(label=2, steps=steps)
+    level = Segment(start_s=0, end_s=10, level_from=users, level_to=users)
+    return Plan(
+        recipe_id="r", recipe_version="1", title="R", content_hash="", seed=1, duration_s=10,
+        targets=(Target(base_url=base),),
+        loads=(Load(name="l", profile="p", model="users", order=(0,), segments=(level,)),),
+        scenarios=(Scenario(name="s", label=1, weight=1, host=host, steps=(HttpStep(label=1, method="GET", url="/"), inner)),),
+        labels=(Label(scenario="", transaction="", name="users", kind="users"),),
+    )  # fmt: skip
+
+
+OPEN = gate(allow=[{"host": "*.test"}, {"host": "10.0.0.0/8", "ports": [80, 443, 8080]}])
+
+
+async def test_addresses_are_pinned_and_the_hash_follows() -> None:
+    admitted = await admit(plan(), OPEN, resolve=resolve)
+    assert admitted == replace(plan(), targets=(Target(base_url="http://shop.test/v1", addresses=NAMES["shop.test"]),)).hashed()
+
+
+async def test_hosts_of_scenarios_and_steps_become_targets_without_users() -> None:
+    steps = (HttpStep(label=1, method="GET", url="http://cdn.test/a.css"), HttpStep(label=1, method="GET", url="http://{{ vars.h }}/x"))
+    admitted = await admit(plan(steps=steps, host="http://localhost:8000/x"), OPEN, resolve=resolve)
+    assert admitted.targets[1:] == (
+        Target(base_url="http://cdn.test", weight=0, addresses=("10.2.2.2",)),
+        Target(base_url="http://localhost:8000", weight=0, addresses=("127.0.0.1",)),
+    )
+
+
+async def test_every_address_of_a_name_must_pass() -> None:
+    with pytest.raises(Refused, match=r"E301 target mixed.test:80 \(169.254.1.1\) is denied"):
+        await admit(plan("http://mixed.test"), OPEN, resolve=resolve)
+
+
+async def test_a_host_without_entry_is_refused_with_the_entry_to_write() -> None:
+    with pytest.raises(Refused) as caught:
+        await admit(plan("http://shop.test:8080"), gate(), resolve=resolve)
+    assert caught.value.message.startswith("E302 target shop.test:8080 (10.1.1.1) is not approved")
+    assert "allow: [{host: shop.test, ports: [8080]}]" in caught.value.hint
+
+
+async def test_methods_of_steps_are_judged() -> None:
+    readers = gate(allow=[{"host": "shop.test", "methods": ["GET"]}])
+    await admit(plan(), readers, resolve=resolve)
+    with pytest.raises(Refused, match="E302"):
+        await admit(plan(steps=(HttpStep(label=1, method="POST", url="/cart"),)), readers, resolve=resolve)
+
+
+async def test_a_plan_above_a_cap_is_refused_with_both_figures() -> None:
+    capped = gate(allow=[{"host": "shop.test", "max_users": 50}])
+    with pytest.raises(Refused, match=r"E303 the plan wants 51 users on shop\.test, the cap is 50"):
+        await admit(plan(users=51), capped, resolve=resolve)
+
+
+async def test_bundled_targets_are_left_to_the_run() -> None:
+    admitted = await admit(plan("demo:shop"), TargetGate(TargetPolicy(loopback="listed"), FILE), resolve=resolve)
+    assert admitted.targets == (Target(base_url="demo:shop"),)
+    assert is_bundled("demo:shop")
+    assert not is_bundled("http://demo:80")
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("ftp://shop.test", "not an absolute http or https URL"), ("shop.test", "not an absolute"), ("http://", "not an absolute"),
+        ("http://user:pw@shop.test", "holds a user name"), ("http://0x7f.1", "unusual form"), ("http://127.1", "unusual form"),
+        ("http://2130706433", "unusual form"), ("http://0177.0.0.1", "unusual form"), ("http://shop.test:99999", "port"),
+        ("http://shop.test:x", "port"),
+    ],
+)  # fmt: skip
+async def test_an_address_in_a_strange_form_is_refused(url: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        await admit(plan(url), OPEN, resolve=resolve)
+
+
+async def test_an_address_without_a_path_is_read_as_it_is() -> None:
+    admitted = await admit(plan("http://[::1]:8080"), gate(), resolve=resolve)
+    assert admitted.targets[0].addresses == ("::1",)
+
+
+async def test_a_name_that_nobody_knows_is_named() -> None:
+    with pytest.raises(InvalidInput, match=r"host no-such-host\.invalid cannot be resolved"):
+        await resolve_host("no-such-host.invalid", 80)
+
+
+async def test_an_address_that_answers_nowhere_still_resolves() -> None:
+    assert await resolve_host("127.0.0.1", 1) == ("127.0.0.1",)
+
+
+async def test_of_two_families_the_silent_one_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    both = [(socket.AF_INET6, 0, 0, "", ("::1", port, 0, 0)), (socket.AF_INET, 0, 0, "", ("127.0.0.1", port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *args, **kwargs: both)
+    assert await resolve_host("localhost", port) == ("127.0.0.1",)
+    server.close()
+    await server.wait_closed()
+    assert await resolve_host("localhost", port) == ("::1", "127.0.0.1")
