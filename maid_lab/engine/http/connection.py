@@ -1,0 +1,411 @@
+"""One HTTP/1.1 connection of a virtual user: connect, TLS, send, receive, record.
+
+The socket is read and written directly from the loop's readiness callbacks, for plain and TLS alike. asyncio's own TLS transport reaches
+a fifth of the
+speed of a non-blocking `ssl.SSLSocket` on the descriptor, and for plain sockets this path is as fast as uvloop's transports, so there is
+one path.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from maid_lab.engine.http.head import BAD_CHUNKS, CHUNKED, UNTIL_CLOSE, Chunks, Head, cached_head, parse_head
+from maid_lab.model.rows import FLAG_REUSED, NONE_U32, RECORD_SIZE, Outcome
+
+if TYPE_CHECKING:
+    from maid_lab.engine.http.operation import HttpOperation
+    from maid_lab.engine.http.origin import Origin
+    from maid_lab.engine.user import VirtualUser
+
+__all__ = ["Connection"]
+
+#: A head beyond this is an attack or an accident.
+MAX_HEAD: Final = 65536
+
+_READ_SIZE: Final = 65536
+_WOULD_BLOCK: Final = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_STATUS_START: Final = b"HTTP/1."
+
+
+class Connection:
+    """A connection and the exchange that is on it.
+
+    Attributes
+    ----------
+    operation : HttpOperation or None
+        The request being exchanged; None while the connection is idle.
+    intended, start, connected, first_byte : int
+        Stamps of the exchange, monotonic ns; −1 for none. `connected` is −1 on a reused connection.
+    bytes_out, bytes_in : int
+        On the wire, head and body, of this exchange.
+    """
+
+    __slots__ = (
+        "_body", "_chunks", "_fd", "_left", "_loop", "_out", "_raw", "_read", "_recorder", "_socket", "_stage", "_write", "attempt",
+        "bytes_in", "bytes_out",
+        "connected", "first_byte", "head", "hops", "intended", "last_read", "operation", "origin", "redirected", "start", "user", "wire",
+    )  # fmt: skip
+
+    first_byte: int
+    bytes_in: int
+    head: Head | None
+    wire: bytes
+    _raw: bytes
+    _left: int
+    _body: list[bytes] | None
+    _chunks: Chunks | None
+    _out: memoryview[int] | bytes
+
+    def __init__(self, origin: Origin, user: VirtualUser) -> None:
+        self.origin = origin
+        self.user = user
+        self.operation: HttpOperation | None = None
+        self._loop = user.shard.loop
+        self._recorder = user.shard.recorder
+        self._socket: Any = None
+        self._fd = -1
+        self._stage = "new"
+        self.redirected = False
+        self.attempt = 0
+        self.hops = 0
+        self._reset()
+
+    # ---- sending
+
+    def exchange(self, operation: HttpOperation, wire: bytes, intended: int) -> None:
+        """Send one request; the outcome is recorded and the user goes on when the answer is there or has failed."""
+        self.operation = operation
+        self.intended = intended
+        self.bytes_out = len(wire)
+        self.start = monotonic_ns()
+        try:
+            sent = self._write(wire)
+        except _WOULD_BLOCK:
+            sent = 0
+        except OSError as error:
+            # The reader callback would report it too, but only if the user is not stepped from here: results must come later.
+            self._loop.call_soon(self._broken_if, operation, error)
+            return
+        if sent != len(wire):
+            self._out = memoryview(wire)[sent:]
+            self._loop.add_writer(self._fd, self._writable)
+
+    def open(self, operation: HttpOperation, wire: bytes, intended: int) -> None:
+        """Connect, then send the request; connecting counts as part of its service time."""
+        self.operation = operation
+        self.intended = intended
+        self.wire = wire
+        self.start = monotonic_ns()
+        family, address = self.origin.next_address()
+        try:
+            self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._fd = self._socket.fileno()
+            code = self._socket.connect_ex(address)
+        except OSError as error:
+            code = error.errno or errno.EIO
+        if code not in (0, errno.EINPROGRESS):
+            self._loop.call_soon(self._connect_failed, operation, code)
+            return
+        self._stage = "connecting"
+        self.user.shard.connections.add(self)
+        self._loop.add_writer(self._fd, self._connect_done)
+
+    def _connect_done(self) -> None:
+        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            self._connect_failed(self.operation, code)
+            return
+        self._loop.remove_writer(self._fd)
+        if self.origin.context is None:
+            self._read, self._write = self._socket.recv, self._socket.send
+            self._established()
+            return
+        self._stage = "tls"
+        try:
+            self._socket = self.origin.context.wrap_socket(
+                self._socket, server_hostname=self.origin.server_name, do_handshake_on_connect=False, suppress_ragged_eofs=True
+            )
+        except (OSError, ValueError) as error:
+            self._tls_failed(error)
+            return
+        # wrap_socket takes the descriptor over: the number stays the same.
+        self._read, self._write = self._socket.recv, self._socket.send
+        self._handshake()
+
+    def _handshake(self) -> None:
+        self._loop.remove_writer(self._fd)
+        try:
+            self._socket.do_handshake()
+        except ssl.SSLWantReadError:
+            self._loop.add_reader(self._fd, self._handshake)
+        except ssl.SSLWantWriteError:
+            self._loop.remove_reader(self._fd)
+            self._loop.add_writer(self._fd, self._handshake)
+        except OSError as error:
+            self._tls_failed(error)
+        else:
+            self._established()
+
+    def _established(self) -> None:
+        self.connected = monotonic_ns()
+        self._stage = "open"
+        self._loop.add_reader(self._fd, self.readable)
+        operation = self.operation
+        if operation is None:
+            return
+        start, connected = self.start, self.connected
+        self.exchange(operation, self.wire, self.intended)
+        self.start, self.connected = start, connected
+        self.wire = b""
+
+    def _writable(self) -> None:
+        try:
+            sent = self._write(self._out)
+        except _WOULD_BLOCK:
+            return
+        except OSError as error:
+            self._broken(error)
+            return
+        self._out = self._out[sent:]
+        if not self._out:
+            self._loop.remove_writer(self._fd)
+
+    # ---- receiving
+
+    def readable(self) -> None:
+        """Take what the socket has; called by the loop."""
+        try:
+            data = self._read(_READ_SIZE)
+        except _WOULD_BLOCK:
+            return
+        except OSError as error:
+            self._broken(error)
+            return
+        operation = self.operation
+        if operation is not None and operation.is_simple and not self.bytes_in and not self.hops:
+            end = data.find(b"\r\n\r\n") + 4
+            head = cached_head(data[:end])
+            if head is not None and head.plain and len(data) == end + head.length and self.connected < 0:
+                now = monotonic_ns()
+                start = self.start
+                service = now - start
+                blocked = start - self.intended
+                user = self.user
+                if service < NONE_U32 > blocked:
+                    recorder = self._recorder
+                    position = recorder.position
+                    recorder.pack(
+                        recorder.buffer, position, start - recorder.zero_ns, service, blocked, service, blocked // 1000, user.number,
+                        user.iteration,
+                        self.bytes_out, len(data), operation.label, head.status, 0, user.flags | FLAG_REUSED,
+                    )  # fmt: skip
+                    recorder.position = position = position + RECORD_SIZE
+                    if position >= recorder.limit:
+                        recorder.flush()
+                    self.operation = None
+                    user.ready_ns = now
+                    user.step(True)  # noqa: FBT003 - the result of the operation
+                    return
+        self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
+        if not data:
+            self._ended()
+            return
+        if self.operation is None:
+            self.close()  # nobody asked: the server speaks out of turn, this connection cannot be trusted
+            return
+        self.last_read = monotonic_ns()
+        if self.first_byte < 0:
+            self.first_byte = self.last_read
+        self.bytes_in += len(data)
+        try:
+            self._feed(data)
+        except ValueError as error:
+            self.fail(Outcome.PROTOCOL_ERROR, str(error))
+
+    def _feed(self, data: bytes) -> None:
+        while self.head is None:
+            raw = self._raw + data if self._raw else data
+            end = raw.find(b"\r\n\r\n") + 4
+            if end < 4:
+                _refuse_hopeless(raw)
+                self._raw = raw
+                return
+            head = parse_head(raw[:end])
+            self._raw, data = b"", raw[end:]
+            if head.status == 101:
+                raise ValueError("the server switched protocols without being asked")
+            if head.status >= 200:
+                self._begin_body(head)
+            elif not data:
+                return
+        self._feed_body(data)
+
+    def _begin_body(self, head: Head) -> None:
+        operation = self.operation
+        self.head = head
+        if operation is None or operation.is_head:
+            self._left = 0
+            return
+        self._left = head.length
+        if head.length == CHUNKED:
+            self._chunks = Chunks(keep=operation.needs_body)
+        if operation.needs_body:
+            self._body = []
+
+    def _feed_body(self, data: bytes) -> None:
+        left = self._left
+        if left > 0 or left == 0:
+            if self._body is not None and data:
+                self._body.append(data[:left])
+            self._left = left - len(data)
+            if self._left <= 0:
+                self._complete(has_extra=self._left < 0)
+        elif left == CHUNKED and self._chunks is not None:
+            self._chunks.feed(data)
+            if self._chunks.is_complete:
+                self._body = self._chunks.body
+                self._complete(has_extra=self._chunks.has_extra)
+        elif self._body is not None and data:
+            self._body.append(data)
+
+    def _ended(self) -> None:
+        if self.operation is None:
+            self.close()
+        elif self.head is not None and self._left == UNTIL_CLOSE:
+            self._complete(has_extra=True)
+        elif not self.bytes_in:
+            self.fail(Outcome.RESET, "the server closed the connection without an answer")
+        elif self.head is None:
+            self.fail(Outcome.PROTOCOL_ERROR, "the connection was closed within the head of the answer")
+        elif self._left == CHUNKED:
+            self.fail(Outcome.PROTOCOL_ERROR, f"the connection was closed within the body: {BAD_CHUNKS}")
+        else:
+            self.fail(Outcome.PROTOCOL_ERROR, "the connection was closed before the body had its Content-Length")
+
+    # ---- ending an exchange
+
+    def _complete(self, *, has_extra: bool) -> None:
+        operation, head = self.operation, self.head
+        if operation is None or head is None:
+            return
+        now = monotonic_ns()
+        body = b"".join(self._body) if self._body is not None else b""
+        reusable = head.keep_alive and not has_extra and not self._out and operation.reuse != "none"
+        operation.finish(self, head, body, now, reusable=reusable)
+
+    def fail(self, outcome: Outcome, text: str, *, now: int = 0) -> None:
+        """End the exchange with an error and close; records the row and lets the user go on."""
+        operation = self.operation
+        end = now or monotonic_ns()
+        self.close()
+        if operation is not None:
+            operation.fail(self, outcome, text, end)
+
+    def release(self, *, reusable: bool) -> None:
+        """Make the connection idle, or close it when it cannot be used again."""
+        self.operation = None
+        if reusable:
+            self._reset()
+        else:
+            self.close()
+
+    def _reset(self) -> None:
+        self.intended = self.start = self.last_read = 0
+        self.connected = self.first_byte = -1
+        self.bytes_out = self.bytes_in = 0
+        self.head = None
+        self.wire = b""
+        self._raw = b""
+        self._left = 0
+        self._body = None
+        self._chunks = None
+        self._out = b""
+
+    def overdue(self, now: int) -> str:
+        """Return which limit the exchange has passed (`connect`, `read`, `total`), empty when none."""
+        operation = self.operation
+        if operation is None:
+            return ""
+        if now - self.start > operation.total_ns:
+            return "total"
+        if self._stage != "open":
+            return "connect" if operation.connect_ns and now - self.start > operation.connect_ns else ""
+        waited_from = self.last_read or max(self.start, self.connected)
+        return "read" if operation.read_ns and now - waited_from > operation.read_ns else ""
+
+    @property
+    def stage(self) -> str:
+        """What the connection is doing: connecting, in the TLS handshake, open or closed."""
+        return {"connecting": "connecting", "tls": "in the TLS handshake", "open": "waiting for the answer"}.get(self._stage, "closed")
+
+    def close(self) -> None:
+        """Close the socket; the connection leaves its user and the worker."""
+        if self._stage == "closed":
+            return
+        self._stage = "closed"
+        if self._fd >= 0:
+            self._loop.remove_reader(self._fd)
+            self._loop.remove_writer(self._fd)
+            self._socket.close()
+        self.user.shard.connections.discard(self)
+        if self.user.connections.get(self.origin) is self:
+            del self.user.connections[self.origin]
+
+    # ---- errors, translated once
+
+    def _broken_if(self, operation: HttpOperation, error: OSError) -> None:
+        if self.operation is operation and self._stage != "closed":
+            self._broken(error)
+
+    def _broken(self, error: OSError) -> None:
+        if self.operation is None:
+            self.close()
+        elif isinstance(error, ssl.SSLError):
+            self.fail(Outcome.TLS_ERROR, f"TLS: {_reason(error)}")
+        elif isinstance(error, ConnectionError):
+            self.fail(Outcome.RESET, "the server reset the connection")
+        else:
+            self.fail(Outcome.RESET, f"the connection broke: {error.strerror or error}")
+
+    def _connect_failed(self, operation: HttpOperation | None, code: int) -> None:
+        if self.operation is not operation:
+            return
+        self.fail(Outcome.CONNECT_ERROR, f"{self.origin!r}: {_CONNECT_ADVICE.get(code) or os.strerror(code)}")
+
+    def _tls_failed(self, error: OSError | ValueError) -> None:
+        if isinstance(error, ConnectionError):
+            self.fail(Outcome.TLS_ERROR, "TLS handshake: the server closed the connection")
+        else:
+            self.fail(Outcome.TLS_ERROR, f"TLS handshake: {_reason(error)}")
+
+
+_CONNECT_ADVICE: Final = {
+    errno.ECONNREFUSED: "connection refused: nothing listens there",
+    errno.EADDRNOTAVAIL: "no free local port: too many connections were opened in the last minute; keep connections alive",
+    errno.EMFILE: "too many open files: raise the limit (ulimit -n)",
+}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate was not accepted: {error.verify_message}"
+    reason = getattr(error, "reason", None)
+    return str(reason or error).replace("_", " ").lower()
+
+
+def _refuse_hopeless(raw: bytes) -> None:
+    if not _STATUS_START.startswith(raw[: len(_STATUS_START)]):
+        raise ValueError("the answer does not begin with an HTTP/1 status line")
+    if len(raw) > MAX_HEAD:
+        raise ValueError(f"the head of the answer is larger than {MAX_HEAD // 1024} KiB")
+    if b"\n\n" in raw:
+        raise ValueError("the lines of the answer's head do not end in CR LF")

@@ -1,0 +1,241 @@
+"""The HTTP step as an operation: send, judge the answer, record the row, follow redirects, try again."""
+
+from __future__ import annotations
+
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from maid_lab.engine.http.checks import compile_check
+from maid_lab.engine.http.checks import needs_body as check_needs_body
+from maid_lab.engine.http.connection import Connection
+from maid_lab.engine.http.cookies import CookieJar
+from maid_lab.engine.http.extracts import compile_extract
+from maid_lab.engine.http.extracts import needs_body as extract_needs_body
+from maid_lab.engine.http.request import RequestTemplate
+from maid_lab.engine.http.response import Response
+from maid_lab.engine.ops import PENDING
+from maid_lab.model.errors import MaidError
+from maid_lab.model.rows import FLAG_ATTEMPT_SHIFT, FLAG_REDIRECTED, FLAG_REUSED, Outcome
+
+if TYPE_CHECKING:
+    from maid_lab.engine.http.head import Head
+    from maid_lab.engine.http.origin import Origin
+    from maid_lab.engine.http.request import Request
+    from maid_lab.engine.user import VirtualUser
+    from maid_lab.model.plan import HttpStep
+
+__all__ = ["HttpOperation"]
+
+_NS: Final = 1_000_000_000
+
+
+class HttpOperation:
+    """A compiled HTTP step, shared by all users of a worker.
+
+    Parameters
+    ----------
+    step : HttpStep
+        The step of the plan.
+    uses_last : bool
+        Whether any expression of the plan reads `last.*`, so that it has to be kept up to date.
+
+    Attributes
+    ----------
+    is_simple : bool
+        Nothing but the status decides about the answer, so that the connection may record it without looking at it.
+    """
+
+    __slots__ = (
+        "_checks", "_extracts", "_has_status_check", "_redirects", "_retry", "_template", "_uses_last", "_wires", "connect_ns", "is_head",
+        "is_simple", "label", "method", "needs_body", "on_error", "read_ns", "reuse", "total_ns", "when",
+    )  # fmt: skip
+
+    def __init__(self, step: HttpStep, *, uses_last: bool) -> None:
+        self.label = step.label
+        self.method = step.method
+        self.on_error = step.on_error
+        self.reuse = step.reuse
+        self.is_head = step.method == "HEAD"
+        self.total_ns = int(step.timeouts.total_s * _NS)
+        self.connect_ns = int(step.timeouts.connect_s * _NS)
+        self.read_ns = int(step.timeouts.read_s * _NS)
+        self.needs_body = any(map(check_needs_body, step.check)) or any(map(extract_needs_body, step.extract))
+        self._checks = [compile_check(check) for check in step.check]
+        self._has_status_check = any(check.kind == "status" for check in step.check)
+        self._extracts = [compile_extract(extract) for extract in step.extract]
+        self._retry = step.retry
+        self._redirects = step.redirects
+        self._template = RequestTemplate(step)
+        self._uses_last = uses_last
+        self._wires: dict[Any, tuple[Request, bytes, Origin]] = {}
+        plain = not (self._checks or self._extracts or self._retry or uses_last or self.is_head)
+        self.is_simple = plain and step.reuse == "user"
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the request is the same for all users and iterations, and nothing of the answer is kept."""
+        return self._template.is_constant and not self._extracts
+
+    # ---- sending
+
+    def begin(self, user: VirtualUser) -> Any:
+        """Send the request as soon as the throttle lets it."""
+        if user.is_plain:
+            known = self._wires.get(user.base)
+            if known is not None:
+                request, wire, origin = known
+                connection = user.connections.get(origin)
+                if connection is not None:
+                    user.request = request
+                    connection.exchange(self, wire, user.ready_ns)
+                    return PENDING
+        if user.shard.throttle is not None and user.shard.throttle.holds_back(user, self):
+            return PENDING
+        return self.send(user)
+
+    def send(self, user: VirtualUser, *, attempt: int = 0) -> Any:
+        """Send the request now; returns False at once when it cannot even be written down."""
+        cached = self._wires.get(user.base)
+        if cached is not None and user.jar is None:
+            request, wire, _ = cached
+        else:
+            try:
+                request = self._template.render(user)
+            except (ValueError, MaidError) as error:
+                return self._unsendable(user, error)
+            wire = request.wire(user)
+            if self._template.is_constant and user.jar is None:
+                self._wires[user.base] = (request, wire, request.origin)
+        self._dispatch(user, request, wire, intended=user.ready_ns, attempt=attempt)
+        return PENDING
+
+    def _dispatch(self, user: VirtualUser, request: Request, wire: bytes, *, intended: int, attempt: int = 0, hops: int = 0) -> None:
+        user.request = request
+        connection = user.connections.get(request.origin)
+        shard = user.shard
+        shard.requests += 1
+        if connection is None:
+            connection = user.connections[request.origin] = Connection(request.origin, user)
+            connection.attempt, connection.hops = attempt, hops
+            connection.open(self, wire, intended)
+        else:
+            connection.attempt, connection.hops = attempt, hops
+            connection.exchange(self, wire, intended)
+
+    def _unsendable(self, user: VirtualUser, error: Exception) -> bool:
+        now = monotonic_ns()
+        text = error.message if isinstance(error, MaidError) else str(error)
+        outcome = Outcome.CONNECT_ERROR if isinstance(error, MaidError) else Outcome.EXTRACT_MISS
+        user.record(self.label, start=now, end=now, outcome=outcome, error=text)
+        user.ready_ns = now
+        return False
+
+    # ---- the answer
+
+    def finish(self, connection: Connection, head: Head, body: bytes, now: int, *, reusable: bool) -> None:
+        """Take a whole answer."""
+        user = connection.user
+        request: Request = user.request
+        if not head.plain:
+            _store_cookies(user, head, request)
+            location = head.get(b"location")
+            if head.is_redirect and location and self._redirects:
+                self._follow(connection, head, location.decode("utf-8", "replace"), now, reusable=reusable)
+                return
+        response = Response(head, body, url=request.url, service_s=(now - connection.start) / _NS)
+        outcome, error = self._judge(user, response)
+        self._end(connection, outcome, error, head.status, now, reusable=reusable)
+
+    def fail(self, connection: Connection, outcome: Outcome, text: str, now: int) -> None:
+        """Take a failed exchange; the connection is closed already."""
+        self._end(connection, outcome, text, connection.head.status if connection.head is not None else -1, now, reusable=False)
+
+    def abort(self, connection: Connection, now: int) -> None:
+        """Record the exchange as cut by the end of the run; nobody goes on."""
+        self._record(connection, Outcome.ABORTED, "", -1, now)
+
+    def _judge(self, user: VirtualUser, response: Response) -> tuple[Outcome, str]:
+        if response.status >= 400 and not self._has_status_check:
+            return Outcome.ERROR_STATUS, f"HTTP {response.status}"
+        first = ""
+        for check in self._checks:
+            first = first or check(response, user.scope)
+        if first:
+            return Outcome.CHECK_FAILED, first
+        for extract in self._extracts:
+            first = first or extract(response, user)
+        return (Outcome.EXTRACT_MISS, first) if first else (Outcome.OK, "")
+
+    def _end(self, connection: Connection, outcome: Outcome, error: str, status: int, now: int, *, reusable: bool) -> None:
+        user = connection.user
+        self._record(connection, outcome, error, status, now)
+        if self._uses_last:
+            user.scope.last = {"status": status, "ok": outcome == Outcome.OK, "ms": (now - connection.start) / 1e6}
+        attempt = connection.attempt
+        connection.attempt = connection.hops = 0
+        connection.release(reusable=reusable)
+        user.ready_ns = now
+        retry = self._retry
+        if retry is not None and outcome and attempt < retry.times and _matches(retry.on, outcome, status) and not user.leaving_now:
+            user.shard.timers.at(now + int(retry.wait_s * _NS), self._again, (user, attempt + 1, user.life))
+            return
+        if outcome:
+            user.failed_by(self, outcome, error)
+        user.step(outcome == Outcome.OK)
+
+    def _again(self, what: tuple[VirtualUser, int, int]) -> None:
+        user, attempt, life = what
+        if user.life != life:
+            return
+        user.ready_ns = monotonic_ns()
+        if self.send(user, attempt=attempt) is not PENDING:
+            user.step(False)  # noqa: FBT003 - the result of the operation
+
+    def _follow(self, connection: Connection, head: Head, location: str, now: int, *, reusable: bool) -> None:
+        user, hops = connection.user, connection.hops
+        if hops >= self._redirects:
+            self._end(connection, Outcome.PROTOCOL_ERROR, f"more than {self._redirects} redirects", head.status, now, reusable=reusable)
+            return
+        try:
+            request = self._template.follow(user, user.request, head.status, location)
+        except (ValueError, MaidError) as error:
+            text = error.message if isinstance(error, MaidError) else str(error)
+            self._end(connection, Outcome.PROTOCOL_ERROR, f"redirect: {text}", head.status, now, reusable=reusable)
+            return
+        self._record(connection, Outcome.OK, "", head.status, now)
+        attempt = connection.attempt
+        connection.release(reusable=reusable)
+        self._dispatch(user, request, request.wire(user), intended=now, attempt=attempt, hops=hops + 1)
+
+    def _record(self, connection: Connection, outcome: Outcome, error: str, status: int, now: int) -> None:
+        user = connection.user
+        flags = user.flags | (FLAG_REUSED if connection.connected < 0 else 0) | (FLAG_REDIRECTED if connection.hops else 0)
+        user.shard.recorder.record(
+            label=self.label,
+            user=user.number,
+            iteration=user.iteration,
+            intended=connection.intended,
+            start=connection.start,
+            end=now,
+            outcome=outcome,
+            flags=flags | min(connection.attempt, 127) << FLAG_ATTEMPT_SHIFT,
+            status=status,
+            first_byte=connection.first_byte,
+            connected=connection.connected,
+            bytes_out=connection.bytes_out,
+            bytes_in=connection.bytes_in,
+            error=error,
+        )
+
+
+def _store_cookies(user: VirtualUser, head: Head, request: Request) -> None:
+    for name, value in head.headers:
+        if name == b"set-cookie":
+            if user.jar is None:
+                user.jar = CookieJar()
+                user.is_plain = False
+            user.jar.store(value.decode("latin-1"), host=request.origin.host, path=request.target)
+
+
+def _matches(on: tuple[str, ...], outcome: Outcome, status: int) -> bool:
+    return not on or outcome.word in on or str(status) in on or f"{status // 100}xx" in on

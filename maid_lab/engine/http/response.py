@@ -1,0 +1,128 @@
+"""An answer as checks and extracts see it: decoded on first use, each form once."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from html import unescape
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from maid_lab.engine.http.head import Head
+
+__all__ = ["Response"]
+
+#: Limit of decoded bodies: a few kilobytes of gzip can hold gigabytes.
+MAX_DECODED: Final = 64 * 1024 * 1024
+
+_UNSET: Final = object()
+_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+
+
+class Response:
+    """Status, headers and body of an answer.
+
+    Attributes
+    ----------
+    url : str
+        Absolute URL of the request that was answered, after redirects.
+    service_s : float
+        Service time in seconds.
+    size : int
+        Bytes of the body as sent, before decoding.
+    """
+
+    __slots__ = ("_json", "_raw", "_text", "head", "service_s", "url")
+
+    def __init__(self, head: Head, body: bytes, *, url: str, service_s: float) -> None:
+        self.head = head
+        self._raw = body
+        self.url = url
+        self.service_s = service_s
+        self._text: Any = _UNSET
+        self._json: Any = _UNSET
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        return self.head.status
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body as they came, before content decoding."""
+        return len(self._raw)
+
+    def header(self, name: str) -> str | None:
+        """Return the first header with this name, whatever its case."""
+        wanted = name.lower().encode("latin-1", "replace")
+        for key, value in self.head.headers:
+            if key == wanted:
+                return value.decode("utf-8", "replace")
+        return None
+
+    @property
+    def body(self) -> bytes:
+        """The body without its content coding.
+
+        Raises
+        ------
+        ValueError
+            If the coding is unknown or broken.
+        """
+        coding = self.head.get(b"content-encoding").strip().lower()
+        if not coding or coding == b"identity":
+            return self._raw
+        if coding not in (b"gzip", b"x-gzip", b"deflate"):
+            raise ValueError(f"the answer has the content coding {coding.decode('latin-1')}, which was not asked for")
+        return _inflate(self._raw, raw_allowed=coding == b"deflate")
+
+    @property
+    def text(self) -> str:
+        """The body as text by the charset of its Content-Type, UTF-8 by default; undecodable bytes are replaced."""
+        if self._text is _UNSET:
+            match = re.search(rb"charset=\"?([\w.:-]+)", self.head.get(b"content-type"), re.IGNORECASE)
+            charset = match.group(1).decode("ascii") if match else "utf-8"
+            try:
+                self._text = self.body.decode(charset, "replace")
+            except LookupError:
+                self._text = self.body.decode("utf-8", "replace")
+        text: str = self._text
+        return text
+
+    @property
+    def json(self) -> Any:
+        """The body parsed as JSON.
+
+        Raises
+        ------
+        ValueError
+            If it is not JSON.
+        """
+        if self._json is _UNSET:
+            try:
+                self._json = json.loads(self.body)
+            except (ValueError, RecursionError):
+                raise ValueError("the body is not JSON") from None
+        return self._json
+
+    @property
+    def title(self) -> str | None:
+        """Text of the HTML title, None when there is none."""
+        match = _TITLE.search(self.text)
+        return unescape(match.group(1)).strip() if match else None
+
+
+def _inflate(data: bytes, *, raw_allowed: bool) -> bytes:
+    for bits in (47, -15) if raw_allowed else (47,):
+        decoder = zlib.decompressobj(bits)
+        try:
+            plain = decoder.decompress(data, MAX_DECODED)
+        except zlib.error:
+            continue
+        if decoder.unconsumed_tail:
+            raise ValueError(f"the decoded body is larger than {MAX_DECODED // 1048576} MiB")
+        if not decoder.eof:
+            raise ValueError("the compressed body is cut short")
+        return plain
+    raise ValueError("the compressed body is broken")

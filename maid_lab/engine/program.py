@@ -1,0 +1,265 @@
+"""A scenario compiled to generator functions: what a virtual user does, step by step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from maid_lab.engine.http.operation import HttpOperation
+from maid_lab.engine.ops import Abandon, Cut, EndRun, EndUser
+from maid_lab.engine.steps import Item, StepCompiler, run_steps, stop_for
+from maid_lab.model.plan import TransactionStep
+from maid_lab.model.rows import Outcome
+from maid_lab.model.schedules import scenario_order
+
+if TYPE_CHECKING:
+    from maid_lab.engine.data import DataFeed
+    from maid_lab.engine.user import VirtualUser
+    from maid_lab.model.plan import Plan, Scenario
+
+__all__ = ["Program", "Script"]
+
+Script = Generator[Any, Any, None]
+
+_NS: Final = 1_000_000_000
+_DATA_NAME: Final = re.compile(r"\bdata\.([A-Za-z_][A-Za-z0-9_-]*)")
+
+
+class Program:
+    """A compiled scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The scenario of the plan.
+    plan : Plan
+        For its seed.
+    feeds : mapping of str to DataFeed
+        Data sets by name.
+    compiler : StepCompiler
+        Compiles the steps.
+    """
+
+    def __init__(self, scenario: Scenario, plan: Plan, feeds: dict[str, DataFeed], compiler: StepCompiler) -> None:
+        self.scenario = scenario
+        self.label = scenario.label
+        self.pace_ns = int(scenario.pace_s * _NS)
+        self._on_start = compiler.items(scenario.on_start)
+        self._on_stop = compiler.items(scenario.on_stop)
+        self._items = compiler.items(scenario.steps)
+        self._think = compiler.pause(scenario.think) if scenario.think is not None else None
+        self._order = _transaction_order(scenario, plan) if scenario.scheduler else None
+        self._default_feed = feeds.get(scenario.data)
+        named = set(_DATA_NAME.findall(repr(scenario)))
+        self._feeds = [(name, feed) for name, feed in feeds.items() if name in named or feed is self._default_feed]
+        self._flat = self._flat_operations(scenario)
+
+    def _flat_operations(self, scenario: Scenario) -> list[HttpOperation] | None:
+        operations = [item.operation for item in self._items if item.when is None and isinstance(item.operation, HttpOperation)]
+        is_flat = len(operations) == len(self._items) and all(operation.is_constant for operation in operations)
+        plain = self._think is None and not scenario.scheduler and not self._feeds and not self._on_stop and scenario.session == "user"
+        return operations if is_flat and plain else None
+
+    # ---- scripts
+
+    def closed(self, user: VirtualUser, may_iterate: Callable[[VirtualUser], bool], pace_ns: int) -> Script:
+        """Life of a user in the closed model: on_start, iterations until it is told to leave, on_stop."""
+        pace_ns = max(pace_ns, self.pace_ns)
+        try:
+            yield from self._starting(user)
+            if self._flat is not None and not pace_ns:
+                yield from self._loop_flat(self._flat, user, may_iterate)
+                return
+            while may_iterate(user):
+                began = user.ready_ns
+                yield from self.iteration(user)
+                if pace_ns and not user.leaving and user.ready_ns < began + pace_ns and not (yield _Until(began + pace_ns)):
+                    break
+        except EndRun as end:
+            user.shard.end_run(end.reason)
+        except EndUser:
+            pass
+        except ValueError as error:
+            user.shard.log("error", f"user {user.number} of {self.scenario.name} could not start: {error}")
+        finally:
+            user.failure = None
+        yield from self._stopping(user)
+
+    def preparation(self, user: VirtualUser) -> Script:
+        """Run on_start of a user in the open model."""
+        try:
+            yield from self._starting(user)
+        except (EndUser, ValueError) as error:
+            user.shard.log("error", f"a user of {self.scenario.name} could not start: {str(error) or 'a step failed'}")
+            user.leaving = True
+
+    def visit(self, user: VirtualUser) -> Script:
+        """One iteration of a user in the open model."""
+        try:
+            yield from self.iteration(user)
+        except EndRun as end:
+            user.shard.end_run(end.reason)
+        except EndUser:
+            user.leaving = True
+
+    def farewell(self, user: VirtualUser) -> Script:
+        """Run on_stop of a user in the open model."""
+        yield from self._stopping(user)
+
+    def iteration(self, user: VirtualUser) -> Script:
+        """One loop through the scenario, recorded as one row."""
+        start = user.iteration_ns = user.ready_ns
+        user.failure = None
+        outcome, error = Outcome.ABORTED, ""
+        try:
+            self._begin(user)
+            yield from self._body(user)
+            outcome, error = user.verdict(Outcome.OK)
+        except Cut:
+            raise
+        except Abandon as end:
+            outcome, error = user.verdict(Outcome.CHECK_FAILED)
+            if isinstance(end, EndUser):
+                raise
+        except ValueError as problem:
+            outcome, error = Outcome.EXTRACT_MISS, str(problem)
+        finally:
+            user.record(self.label, start=start, end=max(user.ready_ns, start), outcome=outcome, error=error)
+            user.iteration += 1
+
+    def once(self, user: VirtualUser, done: Callable[[str], None]) -> Script:
+        """Run setup or teardown: the steps once, then `done` with an empty text or what went wrong."""
+        error = ""
+        try:
+            yield from run_steps(self._items, user)
+        except EndRun as end:
+            error = end.reason
+        except Abandon:
+            error = user.failure[1] if user.failure else "it was cut"
+        except ValueError as problem:
+            error = str(problem)
+        done(error)
+
+    # ---- parts
+
+    def _loop_flat(self, operations: list[HttpOperation], user: VirtualUser, may_iterate: Callable[[VirtualUser], bool]) -> Script:
+        """Loop over nothing but requests: the general way without what they do not need, a third faster at full speed."""
+        recorder, label = user.shard.recorder, self.label
+        while may_iterate(user):
+            start = user.ready_ns
+            user.failure = None
+            outcome, error = Outcome.ABORTED, ""
+            try:
+                for operation in operations:
+                    if user.leaving_now:
+                        raise Cut  # noqa: TRY301 - the quick way has no function to put it in
+                    if not (yield operation):
+                        stop_for(operation, user)
+                outcome, error = user.verdict(Outcome.OK)
+            except Cut:
+                raise
+            except Abandon as end:
+                outcome, error = user.verdict(Outcome.CHECK_FAILED)
+                if isinstance(end, EndUser):
+                    raise
+            finally:
+                if outcome is Outcome.OK:
+                    recorder.record_span(label, user.number, user.iteration, start, user.ready_ns, user.flags)
+                else:
+                    user.record(label, start=start, end=max(user.ready_ns, start), outcome=outcome, error=error)
+                user.iteration += 1
+
+    def _body(self, user: VirtualUser) -> Script:
+        items = self._items if self._order is None else self._order(self._items)
+        if self._think is None:
+            yield from run_steps(items, user)
+            return
+        for item in items:
+            yield from run_steps((item,), user)
+            if not (yield self._think):
+                raise Cut
+
+    def _begin(self, user: VirtualUser) -> None:
+        scope = user.scope
+        scope.vars = dict(user.kept)
+        scope.iter = user.iteration
+        if self.scenario.session == "iteration":
+            user.jar = None
+        for name, feed in self._feeds:
+            row = feed.row_for(user)
+            if row is None:
+                user.failure = (Outcome.UNSENT, f"data set {name} has no rows left")
+                if feed.ends_run:
+                    user.shard.end_run(f"data set {name} has no rows left", failed=False)
+                raise EndUser
+            scope.data[name] = row
+            if feed is self._default_feed:
+                scope.row = row
+
+    def _starting(self, user: VirtualUser) -> Script:
+        if not self._on_start:
+            return
+        user.scope.vars = dict(user.kept)
+        for name, feed in self._feeds:
+            row = feed.row_for(user)
+            if row is not None:
+                scope_row = user.scope.data[name] = row
+                if feed is self._default_feed:
+                    user.scope.row = scope_row
+        user.keeps = True
+        try:
+            yield from run_steps(self._on_start, user)
+        except Abandon as end:
+            if isinstance(end, EndUser):
+                raise
+            raise EndUser from None
+        finally:
+            user.keeps = False
+
+    def _stopping(self, user: VirtualUser) -> Script:
+        if not self._on_stop or user.leaving_now:
+            return
+        try:
+            yield from run_steps(self._on_stop, user)
+        except (Abandon, ValueError):
+            return
+
+
+class _Until:
+    """Pause until the paced start of the next iteration."""
+
+    __slots__ = ("_due_ns",)
+
+    def __init__(self, due_ns: int) -> None:
+        self._due_ns = due_ns
+
+    def begin(self, user: VirtualUser) -> Any:
+        return user.sleep_until(self._due_ns)
+
+
+def _transaction_order(scenario: Scenario, plan: Plan) -> Callable[[list[Item]], list[Item]]:
+    """Order of top-level transactions: ascending sequence groups, those without one last; drawn by weight within each group."""
+    groups: dict[float, list[int]] = {}
+    transactions = [step for step in scenario.steps if isinstance(step, TransactionStep)]
+    for index, step in enumerate(transactions):
+        groups.setdefault(float("inf") if step.sequence is None else step.sequence, []).append(index)
+    fixed: list[int] = []
+    for key in sorted(groups):
+        members = groups[key]
+        order = scenario_order([transactions[i].weight for i in members], scenario.scheduler, plan.seed)
+        fixed += [members[i] for i in order]
+    if not scenario.random_each_loop:
+        return lambda items: [items[index] for index in fixed]
+    rng = Random(plan.seed)
+
+    def shuffled(items: list[Item]) -> list[Item]:
+        result: list[Item] = []
+        for key in sorted(groups):
+            members = [i for i in fixed if i in groups[key]]
+            rng.shuffle(members)
+            result += [items[index] for index in members]
+        return result
+
+    return shuffled

@@ -1,0 +1,236 @@
+"""A worker's part of a run: its loads, users and connections, and everything they share."""
+
+from __future__ import annotations
+
+import json
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from maid_lab.engine.closed_load import ClosedLoad
+from maid_lab.engine.data import DataFeed
+from maid_lab.engine.http.origin import Origins
+from maid_lab.engine.open_load import OpenLoad
+from maid_lab.engine.program import Program
+from maid_lab.engine.steps import StepCompiler
+from maid_lab.engine.throttle import Throttle
+from maid_lab.engine.user import UserScope, VirtualUser
+from maid_lab.model.errors import InvalidInput
+from maid_lab.model.plan import Scenario, Tls, plan_to_json
+from maid_lab.model.rows import Outcome
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Mapping
+
+    from maid_lab.engine.http.connection import Connection
+    from maid_lab.engine.http.origin import Base
+    from maid_lab.engine.recorder import Recorder
+    from maid_lab.engine.timers import Timers
+    from maid_lab.model.plan import Plan, Step
+
+__all__ = ["SETUP_USER", "Shard"]
+
+#: Number of the extra user that runs setup and teardown.
+SETUP_USER: Final = 0xFFFFFFFF
+
+_NS: Final = 1_000_000_000
+_USERS_EVERY_NS: Final = 5_000_000
+
+
+class Shard:
+    """Part of a plan that one worker runs.
+
+    Parameters
+    ----------
+    plan : Plan
+        The whole plan.
+    worker, workers : int
+        Which share of users and starts.
+    loop, recorder, timers
+        The worker's loop and what writes rows and wakes users.
+    secrets : mapping of str to str
+        Values of secret parameters.
+    log : callable
+        `log(level, message)`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        run_id: str,
+        worker: int,
+        workers: int,
+        loop: asyncio.AbstractEventLoop,
+        recorder: Recorder,
+        timers: Timers,
+        secrets: Mapping[str, str],
+        log: Callable[[str, str], None],
+    ) -> None:
+        self.plan = plan
+        self.worker = worker
+        self.workers = workers
+        self.loop = loop
+        self.recorder = recorder
+        self.timers = timers
+        self.log = log
+        self.run_id = run_id
+        self.zero_ns = 0
+        self.requests = 0
+        self.is_ending = False
+        self.end_reason = ""
+        self.end_failed = False
+        self.connections: set[Connection] = set()
+        self.variables: dict[str, Any] = dict(plan.variables)
+        self._secrets = dict(secrets)
+        self._parameters = dict(plan.parameters)
+        self._sequences: dict[str, int] = {}
+        self.origins = Origins(plan.targets)
+        self._bases = [(self.origins.base(target.base_url), target.weight) for target in plan.targets if target.weight > 0]
+        self._base_order = [index for index, (_, weight) in enumerate(self._bases) for _ in range(weight)]
+        self.throttle = Throttle(plan.throttle_per_s / workers) if plan.throttle_per_s else None
+        self.max_requests = _share(plan.max_requests, worker, workers) if plan.max_requests else 0
+        self._feeds = {data.name: DataFeed(data, worker=worker, workers=workers, seed=plan.seed) for data in plan.data}
+        self._compiler = StepCompiler(uses_last="last." in json.dumps(plan_to_json(plan.scenarios)))
+        self.programs = [Program(scenario, plan, self._feeds, self._compiler) for scenario in plan.scenarios]
+        self.loads = [(OpenLoad if load.model == "rate" else ClosedLoad)(self, load) for load in plan.loads]
+        self._users_recorded = -1
+        self._users_at_ns = 0
+
+    # ---- life of the shard
+
+    def start(self, zero_ns: int, variables: Mapping[str, Any]) -> None:
+        """Begin the loads; all times count from `zero_ns`."""
+        self.zero_ns = self.recorder.zero_ns = zero_ns
+        self.variables.update(variables)
+        for load in self.loads:
+            load.start()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all loads have ended and no user is left."""
+        return all(load.is_done for load in self.loads)
+
+    @property
+    def users(self) -> int:
+        """Live users."""
+        return sum(load.users for load in self.loads)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that wait for their answer."""
+        return sum(connection.operation is not None for connection in self.connections)
+
+    def stop(self, deadline_s: float) -> None:
+        """Start nothing more; finish the requests under way within the deadline, then cut."""
+        self.is_ending = True
+        for load in self.loads:
+            load.stop()
+        self.timers.at(monotonic_ns() + int(deadline_s * _NS), lambda _: self.kill())
+
+    def kill(self) -> None:
+        """Send nothing more from this moment; what is under way is recorded as aborted."""
+        self.is_ending = True
+        for load in self.loads:
+            load.kill()
+
+    def end_run(self, reason: str, *, failed: bool = True) -> None:
+        """Ask the supervisor, with the next snapshot, to end the run."""
+        if not self.end_reason:
+            self.end_reason, self.end_failed = reason, failed
+
+    def sweep(self, now: int) -> None:
+        """End exchanges that have passed a limit, and note how many users are live."""
+        for connection in tuple(self.connections):
+            limit = connection.overdue(now)
+            if limit:
+                connection.fail(Outcome.TIMEOUT, f"timeout ({limit}) while {connection.stage}", now=now)
+        self.note_users(now, due=True)
+        if self.max_requests and self.requests >= self.max_requests and not self.is_ending:
+            self.end_run(f"max_requests {self.plan.max_requests} reached", failed=False)
+
+    def note_users(self, now: int, *, due: bool = False) -> None:
+        """Record the number of live users when it changed, at most every 5 ms: ten thousand starts need not be ten thousand rows."""
+        count = self.users
+        if count != self._users_recorded and (due or now - self._users_at_ns >= _USERS_EVERY_NS):
+            self._users_recorded, self._users_at_ns = count, now
+            self.recorder.users(count, now=now)
+
+    # ---- setup and teardown
+
+    def run_once(self, steps: tuple[Step, ...], done: Callable[[VirtualUser, str], None]) -> VirtualUser:
+        """Run setup or teardown by one extra user; `done(user, error)` is called at the end."""
+        scenario = Scenario(name="", label=0, weight=0, steps=steps)
+        program = Program(scenario, self.plan, {}, self._compiler)
+        user = VirtualUser(self, SETUP_USER, program, flags=0, on_end=lambda _: None)
+        user.keeps = True
+        user.scope.vars = user.kept
+        user.start(program.once(user, lambda error: done(user, error)), monotonic_ns())
+        return user
+
+    # ---- what users share
+
+    def scope_for(self, user: VirtualUser) -> UserScope:
+        """Return a new scope for expressions of a user."""
+        scope = UserScope(user)
+        scope.params = self._parameters
+        scope.secrets = self._secrets
+        scope.vars = dict(self.variables)
+        scope.row = {}
+        scope.data = {}
+        scope.vu = {"id": user.number, "scenario": user.program.scenario.name}
+        scope.iter = 0
+        scope.run = _RunScope(self)
+        scope.last = {}
+        scope.seq = self._next_in
+        return scope
+
+    def base_of(self, scenario: Scenario, number: int) -> Base | None:
+        """Return the base URL for a user: the scenario's host, else the targets in turn by weight."""
+        if scenario.host:
+            return self.origins.base(scenario.host)
+        if not self._base_order:
+            return None
+        return self._bases[self._base_order[number % len(self._base_order)]][0]
+
+    def require_base(self, base: Base | None, tls: Tls) -> Base:
+        """Return the base, or say that there is none.
+
+        Raises
+        ------
+        InvalidInput
+            Without a base.
+        """
+        if base is None:
+            raise InvalidInput("the URL is relative and the plan has no base URL", hint="Set target.base_url.")
+        return base
+
+    def release_data(self, user: VirtualUser) -> None:
+        """Give back the rows that a user held."""
+        for feed in self._feeds.values():
+            feed.release(user)
+
+    def _next_in(self, name: str) -> int:
+        number = self._sequences.get(name, self.worker)
+        self._sequences[name] = number + self.workers
+        return number
+
+
+class _RunScope(dict[str, Any]):
+    """`run.id` and `run.elapsed`."""
+
+    def __init__(self, shard: Shard) -> None:
+        super().__init__(id=shard.run_id)
+        self._shard = shard
+
+    def __missing__(self, key: str) -> float:
+        if key != "elapsed":
+            raise KeyError(key)
+        return max(0.0, (monotonic_ns() - self._shard.zero_ns) / _NS)
+
+    def __contains__(self, key: object) -> bool:
+        return key in ("id", "elapsed")
+
+
+def _share(total: int, worker: int, workers: int) -> int:
+    return total // workers + (worker < total % workers)

@@ -1,0 +1,435 @@
+"""The supervisor of one run: starts the workers' load, watches, merges, stops, and says how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from maid_lab.engine.journal import Journal
+from maid_lab.engine.live import LiveCounts, WorkerHealth, is_generator_bound
+from maid_lab.engine.wire import LEASE_S, SNAPSHOT_S, Message
+from maid_lab.model.errors import EngineFailure
+from maid_lab.model.plan import plan_to_json
+from maid_lab.model.rows import Phase
+from maid_lab.model.schedules import level_at
+from maid_lab.model.states import RunStatus, next_status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from maid_lab.engine.pool import LocalPool, WorkerHandle
+    from maid_lab.model.plan import Plan
+    from maid_lab.model.snapshot import LiveStatus
+
+__all__ = ["RunEnd", "Supervisor"]
+
+_READY_S: Final = 30.0
+_ONCE_S: Final = 120.0
+_LEAD_NS: Final = 20_000_000
+_STOP_DEADLINE_S: Final = 10.0
+#: Time beyond the end of the plan and its graceful period after which workers are cut: nothing waits for ever.
+_OVERTIME_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """How a run ended."""
+
+    status: RunStatus
+    reason: str
+    generator_bound: bool
+    started_at: datetime
+    ended_at: datetime
+    interrupted: bool
+
+
+class Supervisor:
+    """Runs one plan on a pool of workers.
+
+    Parameters
+    ----------
+    run_id : str
+        Identity of the run.
+    plan : Plan
+        What to run.
+    folder : Path
+        The run's folder; workers write their rows into it.
+    pool : LocalPool
+        Workers; the caller closes the pool.
+    secrets : mapping of str to str
+        Values of secret parameters, given to workers only.
+    publish : callable
+        `publish(topic, payload)` for `maid:status`, `maid:metrics` and `maid:logs`.
+
+    Attributes
+    ----------
+    status : LiveStatus
+        The newest merged state.
+    """
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        plan: Plan,
+        folder: Path,
+        pool: LocalPool,
+        secrets: Mapping[str, str] | None = None,
+        publish: Callable[[str, Mapping[str, Any]], None] = lambda _topic, _payload: None,
+    ) -> None:
+        self._run_id = run_id
+        self._plan = plan
+        self._folder = folder
+        self._pool = pool
+        self._secrets = dict(secrets or {})
+        self._publish = publish
+        self._journal = Journal(folder)
+        self._counts = LiveCounts(plan)
+        self._health = {handle.number: WorkerHealth() for handle in pool.workers}
+        self._last_seen = dict.fromkeys(self._health, 0.0)
+        self._done: set[int] = set()
+        self._waiting: dict[str, asyncio.Future[Message]] = {}
+        self._state = RunStatus.PENDING
+        self._reason = ""
+        self._interrupted = False
+        self._phase = "idle"
+        self._zero_ns = 0
+        self._ended_s: float | None = None
+        self._bound_seconds = 0
+        self._seconds = 0
+        self._wake = asyncio.Event()
+        self._started_at = datetime.now(UTC)
+        self._cut_at = float("inf")
+        self.status: LiveStatus = self._live()
+
+    # ---- what others call
+
+    def stop(
+        self, *, mode: Literal["graceful", "kill"] = "graceful", reason: str = "stopped by request", deadline_s: float = _STOP_DEADLINE_S
+    ) -> None:
+        """End the run: no new request from now on; `graceful` waits for answers under way up to `deadline_s`, `kill` does not."""
+        if self._state in (RunStatus.PENDING, RunStatus.RUNNING):
+            self._state = next_status(self._state, "stop") if self._state is RunStatus.RUNNING else RunStatus.STOPPING
+            self._reason = reason
+            self._interrupted = True
+            self._note("info", reason)
+        self._order_stop(mode, deadline_s)
+
+    async def run(self) -> RunEnd:
+        """Run the whole test.
+
+        Raises
+        ------
+        EngineFailure
+            If the workers cannot be started.
+        """
+        readers: list[asyncio.Task[None]] = []
+        try:
+            await self._pool.connect()
+            readers = [asyncio.create_task(self._listen(handle)) for handle in self._pool.workers]
+            await self._init_workers()
+            if self._state is RunStatus.PENDING:
+                await self._run_loads()
+        finally:
+            for reader in readers:
+                reader.cancel()
+            self._ended_s = self._elapsed()
+            self._finish()
+        return RunEnd(
+            status=self._state,
+            reason=self._reason,
+            generator_bound=self._bound_seconds > 0.05 * max(1, self._seconds),
+            started_at=self._started_at,
+            ended_at=datetime.now(UTC),
+            interrupted=self._interrupted,
+        )
+
+    # ---- the course of a run
+
+    async def _init_workers(self) -> None:
+        plan = plan_to_json(self._plan)
+        workers = self._pool.workers
+        waits = []
+        for handle in workers:
+            waits.append(self._expect(f"ready-{handle.number}"))
+            handle.send(
+                {
+                    "type": "init",
+                    "plan": plan,
+                    "run_id": self._run_id,
+                    "folder": str(self._folder),
+                    "worker": handle.number,
+                    "workers": len(workers),
+                    "epoch": 0,
+                    "secrets": self._secrets,
+                }
+            )
+        try:
+            await asyncio.wait_for(asyncio.gather(*waits), _READY_S)
+        except TimeoutError:
+            message = f"run {self._run_id}: the workers were not ready within {_READY_S:.0f} s."
+            raise EngineFailure(message, hint="See maid doctor.") from None
+
+    async def _run_loads(self) -> None:
+        variables: dict[str, Any] = {}
+        self._state = RunStatus.RUNNING
+        if self._plan.setup:
+            variables = await self._once("setup", time.monotonic_ns())
+        if self._state is RunStatus.RUNNING:
+            self._started_at = datetime.now(UTC)
+            self._zero_ns = time.monotonic_ns() + _LEAD_NS
+            self._last_seen = dict.fromkeys(self._health, time.monotonic())
+            self._broadcast({"type": "start", "zero_ns": self._zero_ns, "variables": variables, "folder": str(self._folder)})
+            self._note("info", f"load starts with {len(self._health)} workers")
+            await self._watch()
+        if self._plan.teardown and self._state is not RunStatus.FAILED:
+            await self._once("teardown", self._zero_ns or time.monotonic_ns())
+
+    async def _watch(self) -> None:
+        next_second = 1.0
+        while self._state is not RunStatus.FAILED and len(self._done) < len(self._health):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), SNAPSHOT_S)
+            self._wake.clear()
+            elapsed = self._elapsed()
+            self._counts.mark(elapsed)
+            self._follow_phase(elapsed)
+            self._find_lost()
+            self._enforce_end(elapsed)
+            if elapsed >= next_second:
+                next_second = int(elapsed) + 1.0
+                self._second(elapsed)
+            self.status = self._live()
+            self._publish("maid:metrics", self.status)
+        if self._elapsed() - next_second + 1.0 > 0:
+            self._second(self._elapsed())
+
+    async def _once(self, kind: str, zero_ns: int) -> dict[str, Any]:
+        """Run setup or teardown on the first worker and return its variables."""
+        wait = self._expect(f"{kind}-done-0")
+        self._note("info", f"{kind} starts")
+        self._pool.workers[0].send({"type": kind, "zero_ns": zero_ns})
+        try:
+            answer = await asyncio.wait_for(wait, _ONCE_S)
+        except TimeoutError:
+            self._fail(f"{kind} did not end within {_ONCE_S:.0f} s")
+            return {}
+        if answer["error"]:
+            self._fail(f"{kind} failed: {answer['error']}")
+        variables: dict[str, Any] = answer["variables"]
+        return variables
+
+    def _finish(self) -> None:
+        if self._state is RunStatus.PENDING:
+            self._fail("the run never started")
+        elif self._state in (RunStatus.RUNNING, RunStatus.STOPPING):
+            self._state = next_status(self._state, "finish")
+        self._phase = "shutdown"
+        self._note("info", f"run {self._state}{f': {self._reason}' if self._reason else ''}")
+        self.status = self._live()
+        self._journal.status(self.status)
+        self._publish("maid:status", self.status)
+        self._publish("maid:metrics", self.status)
+        self._journal.close()
+
+    # ---- messages of workers
+
+    async def _listen(self, handle: WorkerHandle) -> None:
+        number = handle.number
+        while (message := await handle.receive()) is not None:
+            self._last_seen[number] = time.monotonic()
+            kind = message["type"]
+            if kind == "snapshot":
+                self._take(handle, message)
+            elif kind == "log":
+                self._note(message["level"], message["message"], source=f"worker {number}", at_s=message["t_s"])
+            elif kind == "fatal":
+                self._fail(f"worker {number}: {message['error']}")
+            else:
+                waiting = self._waiting.pop(f"{kind}-{number}", None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(message)
+        await asyncio.sleep(0.05)  # the exit code is there a moment after the socket's end
+        self._fail(f"worker {number} (pid {handle.pid}) {handle.end_reason()}; rows up to its last flush are kept")
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(EngineFailure(f"run {self._run_id}: {self._reason}"))
+
+    def _take(self, handle: WorkerHandle, snapshot: Message) -> None:
+        handle.send({"type": "lease", "seq": snapshot["seq"]})
+        self._counts.take(snapshot)
+        self._health[handle.number].take(snapshot)
+        if snapshot["end"] and self._state is RunStatus.RUNNING:
+            reason, failed = snapshot["end"]
+            if failed:
+                self._fail(reason)
+            else:
+                self._reason = reason
+                self._order_stop("graceful", _STOP_DEADLINE_S)
+        if snapshot["done"]:
+            self._done.add(handle.number)
+            self._wake.set()
+
+    def _find_lost(self) -> None:
+        now = time.monotonic()
+        for handle in self._pool.workers:
+            if handle.number not in self._done and now - self._last_seen[handle.number] > LEASE_S:
+                self._fail(f"worker {handle.number} (pid {handle.pid}) sent nothing for {LEASE_S:.0f} s and was ended")
+                handle.process.kill()
+
+    # ---- ends
+
+    def _enforce_end(self, elapsed: float) -> None:
+        graceful = max((load.graceful_stop_s for load in self._plan.loads), default=0.0)
+        limit = min(self._cut_at, self._plan.duration_s + graceful + _OVERTIME_S)
+        if elapsed > limit:
+            self._cut_at = float("inf")
+            self._broadcast({"type": "stop", "mode": "kill"})
+        if elapsed > limit + _OVERTIME_S:
+            self._fail("workers did not end in time and were killed")
+
+    def _order_stop(self, mode: str, deadline_s: float) -> None:
+        self._broadcast({"type": "stop", "mode": mode, "deadline_s": deadline_s})
+        self._cut_at = min(self._cut_at, self._elapsed() + deadline_s + 1.0)
+        self._wake.set()
+
+    def _fail(self, reason: str) -> None:
+        if self._state is RunStatus.FAILED:
+            return
+        self._state = RunStatus.FAILED
+        self._reason = reason
+        self._note("error", reason)
+        self._broadcast({"type": "stop", "mode": "kill"})
+        self._wake.set()
+
+    # ---- views
+
+    def _elapsed(self) -> float:
+        if self._ended_s is not None:
+            return self._ended_s
+        return max(0.0, (time.monotonic_ns() - self._zero_ns) / 1e9) if self._zero_ns else 0.0
+
+    def _follow_phase(self, elapsed: float) -> None:
+        phase = "shutdown" if self._state is RunStatus.STOPPING or elapsed >= self._plan.duration_s else _phase_at(self._plan, elapsed)
+        if phase != self._phase:
+            self._phase = phase
+            self.status = self._live()
+            self._note("info", f"phase {phase}")
+            self._publish("maid:status", self.status)
+
+    def _second(self, elapsed: float) -> None:
+        bound = any(is_generator_bound(health) for health in self._health.values())
+        self._seconds += 1
+        self._bound_seconds += bound
+        rate, bytes_per_s = self._counts.rates()
+        workers = [
+            {"worker": n, "cpu": round(h.cpu, 3), "loop_lag_ms": h.loop_lag_ms, "schedule_lag_ms": h.lag_us / 1000, "users": h.users}
+            for n, h in self._health.items()
+        ]
+        self._journal.second(
+            {
+                "second": self._seconds - 1,
+                "elapsed_s": round(elapsed, 3),
+                "users": sum(h.users for h in self._health.values()),
+                "planned_level": self._planned()[0],
+                "in_flight": sum(h.in_flight for h in self._health.values()),
+                "rows": self._counts.rows,
+                "requests": self._counts.requests,
+                "failures": self._counts.failures,
+                "dropped": self._counts.dropped,
+                "rate_per_s": round(rate, 3),
+                "bytes_in_per_s": round(bytes_per_s, 1),
+                **self._counts.take_second(),
+                "generator_bound": bound,
+                "workers": workers,
+            }
+        )
+        self.status = self._live()
+        self._journal.status(self.status)
+        for health in self._health.values():
+            health.reset_second()
+
+    def _planned(self) -> tuple[float, str]:
+        elapsed, level = self._elapsed(), 0.0
+        for load in self._plan.loads:
+            level += level_at(load.segments, elapsed - load.start_at_s)
+        return round(level, 3), "starts/s" if self._plan.is_open else "users"
+
+    def _live(self) -> LiveStatus:
+        elapsed = self._elapsed()
+        rate, bytes_per_s = self._counts.rates()
+        planned, unit = self._planned()
+        figures = self._counts.percentiles_ms()
+        return {
+            "run_id": self._run_id,
+            "title": self._plan.title,
+            "status": str(self._state),
+            "phase": self._phase,
+            "reason": self._reason,
+            "elapsed_s": round(elapsed, 3),
+            "duration_s": self._plan.duration_s,
+            "users": sum(h.users for h in self._health.values()),
+            "planned_level": planned,
+            "planned_unit": unit,
+            "in_flight": sum(h.in_flight for h in self._health.values()),
+            "requests": self._counts.requests,
+            "failures": self._counts.failures,
+            "dropped": self._counts.dropped,
+            "rows": self._counts.rows,
+            "rate_per_s": rate,
+            "bytes_in_per_s": bytes_per_s,
+            "latency": "response time" if self._plan.is_open else "service time",
+            "p50_ms": figures["p50_ms"],
+            "p95_ms": figures["p95_ms"],
+            "p99_ms": figures["p99_ms"],
+            "names": self._counts.names(elapsed),
+            "errors": self._counts.errors(),
+            "workers": [
+                {
+                    "worker": handle.number,
+                    "pid": handle.pid,
+                    "users": self._health[handle.number].users,
+                    "rows": self._health[handle.number].rows,
+                    "cpu": round(self._health[handle.number].cpu, 3),
+                    "loop_lag_ms": self._health[handle.number].loop_lag_ms,
+                    "schedule_lag_ms": self._health[handle.number].lag_us / 1000,
+                    "alive": handle.process.poll() is None,
+                }
+                for handle in self._pool.workers
+            ],
+            "generator_bound_s": self._bound_seconds,
+        }
+
+    # ---- small things
+
+    def _expect(self, key: str) -> asyncio.Future[Message]:
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._waiting[key] = future
+        return future
+
+    def _broadcast(self, message: Message) -> None:
+        for handle in self._pool.workers:
+            handle.send(message)
+
+    def _note(self, level: str, text: str, *, source: str = "supervisor", at_s: float | None = None) -> None:
+        entry = {"t_s": round(self._elapsed() if at_s is None else at_s, 3), "level": level, "source": source, "message": text}
+        self._journal.log(entry)
+        self._publish("maid:logs", entry)
+
+
+def _phase_at(plan: Plan, elapsed: float) -> str:
+    phases = [
+        segment.phase
+        for load in plan.loads
+        for segment in load.segments
+        if load.start_at_s + segment.start_s <= elapsed < load.start_at_s + segment.end_s
+    ]
+    for phase in (Phase.INCREASE, Phase.MAINTAIN, Phase.DECREASE):
+        if phase in phases:
+            return phase.word
+    return "maintain" if not plan.loads else "decrease"

@@ -1,0 +1,518 @@
+"""Expressions of recipes: parsed once to a frozen tree, compiled once to closures.
+
+The grammar is that of the recipe document, section 2.
+There is no way from an expression to Python attributes, files, the environment or the clock's zone.
+Worker processes import this module, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from maid_lab.model.functions import FILTERS, FUNCTIONS
+
+__all__ = ["Expression", "ExpressionError", "MissingValue", "Scope", "parse_expression"]
+
+MAX_LENGTH: Final = 1000
+MAX_DEPTH: Final = 16
+
+Evaluate = Callable[["Scope"], Any]
+
+
+class ExpressionError(ValueError):
+    """An expression that does not follow the grammar.
+
+    Attributes
+    ----------
+    offset : int
+        Where in the text, counted from 0.
+    """
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.args[0], self.offset)
+
+
+class MissingValue(ValueError):
+    """A name, key or index that is not there."""
+
+
+class Scope:
+    """What an expression sees while it is evaluated."""
+
+    __slots__ = ("data", "iter", "last", "params", "rng", "row", "run", "secrets", "seq", "vars", "vu")
+
+    def __init__(self) -> None:
+        self.params: Mapping[str, Any] = {}
+        self.secrets: Mapping[str, Any] = {}
+        self.vars: dict[str, Any] = {}
+        self.row: Mapping[str, Any] = {}
+        self.data: dict[str, Any] = {}
+        self.vu: Mapping[str, Any] = {}
+        self.iter: int = 0
+        self.run: Mapping[str, Any] = {}
+        self.last: Mapping[str, Any] = {}
+        self.rng: Any = None
+        self.seq: Callable[[str], int] | None = None
+
+
+NAMESPACES: Final = frozenset({"params", "secrets", "vars", "row", "data", "vu", "iter", "run", "last"})
+
+
+# ---- the tree
+
+
+_COMPARING: Final = 3
+_LEVELS: Final = {"or": 1, "and": 2, "+": 4, "-": 4, "*": 5, "/": 5, "%": 5} | dict.fromkeys(
+    ("==", "!=", "<", "<=", ">", ">=", "in"), _COMPARING
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A number, string, boolean or null."""
+
+    value: Any
+
+    def __str__(self) -> str:
+        return json.dumps(self.value, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A bare name or the name of a namespace."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """`of.name`."""
+
+    of: Node
+    name: str
+
+    def __str__(self) -> str:
+        return f"{_group(self.of)}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """`of[key]`."""
+
+    of: Node
+    key: Node
+
+    def __str__(self) -> str:
+        return f"{_group(self.of)}[{self.key}]"
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list."""
+
+    items: tuple[Node, ...]
+
+    def __str__(self) -> str:
+        return f"[{', '.join(map(str, self.items))}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function with its arguments."""
+
+    name: str
+    arguments: tuple[Node, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(map(str, self.arguments))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """A value through a filter."""
+
+    value: Node
+    name: str
+    arguments: tuple[Node, ...]
+
+    def __str__(self) -> str:
+        value = str(self.value) if isinstance(self.value, Pipe) else _group(self.value)
+        return f"{value} | {self.name}" + (f"({', '.join(map(str, self.arguments))})" if self.arguments else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """`not` or `-`."""
+
+    operator: str
+    value: Node
+
+    def __str__(self) -> str:
+        return f"not {_group(self.value)}" if self.operator == "not" else f"-{_group(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Two values and an operator."""
+
+    operator: str
+    left: Node
+    right: Node
+
+    def __str__(self) -> str:
+        level = _LEVELS[self.operator]
+        # A chain to the left needs no brackets, and must have none: brackets count as nesting when the text is parsed again.
+        is_chain = isinstance(self.left, Binary) and level not in (_COMPARING,) and _LEVELS[self.left.operator] >= level
+        return f"{self.left if is_chain else _group(self.left)} {self.operator} {_group(self.right)}"
+
+
+Node = Literal | Name | Member | Index | ListOf | Call | Pipe | Unary | Binary
+
+
+def _group(node: Node) -> str:
+    return f"({node})" if isinstance(node, Binary | Unary | Pipe) else str(node)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed expression; its text form parses to the same tree."""
+
+    node: Node
+
+    def __str__(self) -> str:
+        return str(self.node)
+
+    def names(self) -> set[str]:
+        """Return what it reads: bare names (`sku`) and the first member of namespaces (`params.users`)."""
+        return set(_names(self.node))
+
+    def calls(self) -> set[str]:
+        """Return the functions it calls."""
+        return {node.name for node in _walk(self.node) if isinstance(node, Call)}
+
+    def qualify(self, namespaces: Mapping[str, str]) -> Expression:
+        """Return the expression with each bare name behind the namespace that `namespaces` gives for it."""
+        return Expression(_qualify(self.node, namespaces))
+
+    def compile(self) -> Evaluate:
+        """Return a function of a `Scope`.
+
+        Raises
+        ------
+        MissingValue, ValueError
+            The function raises these for what is not there and for values of the wrong kind.
+        """
+        from maid_lab.model.evaluation import compile_node
+
+        return compile_node(self.node)
+
+
+def _children(node: Node) -> tuple[Node, ...]:
+    if isinstance(node, Member):
+        return (node.of,)
+    if isinstance(node, Index):
+        return node.of, node.key
+    if isinstance(node, ListOf):
+        return node.items
+    if isinstance(node, Call):
+        return node.arguments
+    if isinstance(node, Pipe):
+        return node.value, *node.arguments
+    if isinstance(node, Unary):
+        return (node.value,)
+    return (node.left, node.right) if isinstance(node, Binary) else ()
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    yield node
+    for child in _children(node):
+        yield from _walk(child)
+
+
+def _names(node: Node) -> Iterator[str]:
+    if isinstance(node, Name):
+        yield node.name
+    elif isinstance(node, Member) and isinstance(node.of, Name) and node.of.name in NAMESPACES:
+        yield f"{node.of.name}.{node.name}"
+    elif isinstance(node, Index) and isinstance(node.of, Name) and node.of.name in NAMESPACES and isinstance(node.key, Literal):
+        yield f"{node.of.name}.{node.key.value}"
+    else:
+        for child in _children(node):
+            yield from _names(child)
+
+
+def _qualify(node: Node, namespaces: Mapping[str, str]) -> Node:
+    def again(child: Node) -> Node:
+        return _qualify(child, namespaces)
+
+    if isinstance(node, Name):
+        space = namespaces.get(node.name)
+        return Member(Name(space), node.name) if space and node.name not in NAMESPACES else node
+    if isinstance(node, Member):
+        return Member(again(node.of), node.name)
+    if isinstance(node, Index):
+        return Index(again(node.of), again(node.key))
+    if isinstance(node, ListOf):
+        return ListOf(tuple(map(again, node.items)))
+    if isinstance(node, Call):
+        return Call(node.name, tuple(map(again, node.arguments)))
+    if isinstance(node, Pipe):
+        return Pipe(again(node.value), node.name, tuple(map(again, node.arguments)))
+    if isinstance(node, Unary):
+        return Unary(node.operator, again(node.value))
+    return Binary(node.operator, again(node.left), again(node.right)) if isinstance(node, Binary) else node
+
+
+# ---- the parser
+
+
+_TOKEN: Final = re.compile(
+    r"\s+|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<string>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|(?P<name>[^\W\d]\w*)"
+    r"|(?P<operator>==|!=|<=|>=|[<>+\-*/%|.,()\[\]])"
+)
+_WORDS: Final = frozenset({"and", "or", "not", "in", "true", "false", "null"})
+_COMPARISONS: Final = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
+_ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "/": "/", "b": "\b", "f": "\f"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    offset: int
+
+
+def parse_expression(text: str) -> Expression:
+    """Parse an expression.
+
+    Raises
+    ------
+    ExpressionError
+        With the offset of what does not fit.
+    """
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"the expression is longer than {MAX_LENGTH} characters", MAX_LENGTH)
+    return Expression(_Parser(_tokens(text), len(text)).whole())
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise ExpressionError(f"{text[position]!r} does not belong into an expression", position)
+        if match.lastgroup:
+            tokens.append(_Token(match.lastgroup, match.group(), position))
+        position = match.end()
+    return tokens
+
+
+class _Parser:
+    def __init__(self, tokens: list[_Token], length: int) -> None:
+        self._tokens = tokens
+        self._length = length
+        self._position = 0
+        self._depth = 0
+
+    def whole(self) -> Node:
+        node = self._or()
+        if self._position < len(self._tokens):
+            self._refuse("something follows the end of the expression")
+        return node
+
+    # or, and, not, comparison, sum, term, unary, pipe, postfix, primary: one method each, as in the grammar
+
+    def _or(self) -> Node:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            self._refuse(f"the expression is nested deeper than {MAX_DEPTH}")
+        node = self._and()
+        while self._take_word("or"):
+            node = self._limited(Binary("or", node, self._and()))
+        self._depth -= 1
+        return node
+
+    def _and(self) -> Node:
+        node = self._not()
+        while self._take_word("and"):
+            node = self._limited(Binary("and", node, self._not()))
+        return node
+
+    def _not(self) -> Node:
+        if self._take_word("not"):
+            return Unary("not", self._compare())
+        return self._compare()
+
+    def _compare(self) -> Node:
+        left = self._sum()
+        operator = self._peek()
+        if operator in _COMPARISONS:
+            self._position += 1
+            return Binary(operator, left, self._sum())
+        return left
+
+    def _sum(self) -> Node:
+        node = self._term()
+        while self._peek() in ("+", "-"):
+            node = self._limited(Binary(self._next().text, node, self._term()))
+        return node
+
+    def _term(self) -> Node:
+        node = self._unary()
+        while self._peek() in ("*", "/", "%"):
+            node = self._limited(Binary(self._next().text, node, self._unary()))
+        return node
+
+    def _unary(self) -> Node:
+        if self._peek() == "-":
+            self._position += 1
+            value = self._pipe()
+            if isinstance(value, Literal) and isinstance(value.value, int | float) and not isinstance(value.value, bool):
+                return Literal(-value.value)
+            return Unary("-", value)
+        return self._pipe()
+
+    def _pipe(self) -> Node:
+        node = self._postfix()
+        while self._peek() == "|":
+            self._position += 1
+            name = self._name("a filter")
+            if name.text not in FILTERS:
+                raise ExpressionError(f"there is no filter {name.text!r}; there are {', '.join(sorted(FILTERS))}", name.offset)
+            arguments = self._arguments() if self._peek() == "(" else ()
+            self._count(name, arguments, FILTERS[name.text])
+            node = self._limited(Pipe(node, name.text, arguments))
+        return node
+
+    def _postfix(self) -> Node:
+        node = self._primary()
+        while True:
+            if self._peek() == ".":
+                self._position += 1
+                node = self._limited(Member(node, self._name("a key").text))
+            elif self._peek() == "[":
+                self._position += 1
+                key = self._or()
+                self._expect("]")
+                node = self._limited(Index(node, key))
+            else:
+                return node
+
+    def _primary(self) -> Node:
+        if self._position >= len(self._tokens):
+            raise ExpressionError("the expression ends where a value should stand", self._length)
+        token = self._next()
+        if token.kind == "number":
+            return Literal(float(token.text) if any(c in token.text for c in ".eE") else int(token.text))
+        if token.kind == "string":
+            return Literal(_unquote(token))
+        if token.text == "(":
+            node = self._or()
+            self._expect(")")
+            return node
+        if token.text == "[":
+            return ListOf(self._items("]"))
+        if token.kind == "name":
+            return self._named(token)
+        self._position -= 1
+        return self._refuse(f"{token.text!r} stands where a value should stand")
+
+    def _named(self, token: _Token) -> Node:
+        if token.text in ("true", "false", "null"):
+            return Literal({"true": True, "false": False, "null": None}[token.text])
+        if token.text in _WORDS:
+            raise ExpressionError(f"{token.text!r} stands where a value should stand", token.offset)
+        if self._peek() != "(":
+            return Name(token.text)
+        if token.text not in FUNCTIONS:
+            raise ExpressionError(f"there is no function {token.text!r}; there are {', '.join(sorted(FUNCTIONS))}", token.offset)
+        arguments = self._arguments()
+        self._count(token, arguments, FUNCTIONS[token.text])
+        return Call(token.text, arguments)
+
+    @staticmethod
+    def _count(name: _Token, arguments: tuple[Node, ...], allowed: Any) -> None:
+        if not allowed.least <= len(arguments) <= allowed.most:
+            wanted = str(allowed.least) if allowed.least == allowed.most else f"{allowed.least} to {allowed.most}"
+            raise ExpressionError(f"{name.text} takes {wanted} arguments, not {len(arguments)}", name.offset)
+
+    def _arguments(self) -> tuple[Node, ...]:
+        self._expect("(")
+        return self._items(")")
+
+    def _items(self, end: str) -> tuple[Node, ...]:
+        items: list[Node] = []
+        while self._peek() != end:
+            if items:
+                self._expect(",")
+            items.append(self._or())
+        self._position += 1
+        return tuple(items)
+
+    def _limited(self, node: Node) -> Node:
+        """Refuse long chains: they make trees as deep as nesting does."""
+        if _height(node) > 4 * MAX_DEPTH:
+            self._refuse(f"the expression has more than {4 * MAX_DEPTH} operations in a row")
+        return node
+
+    def _peek(self) -> str:
+        token = self._tokens[self._position] if self._position < len(self._tokens) else None
+        return token.text if token is not None and token.kind != "string" else ""
+
+    def _next(self) -> _Token:
+        self._position += 1
+        return self._tokens[self._position - 1]
+
+    def _take_word(self, word: str) -> bool:
+        if self._peek() == word:
+            self._position += 1
+            return True
+        return False
+
+    def _name(self, what: str) -> _Token:
+        if self._position >= len(self._tokens) or self._tokens[self._position].kind != "name":
+            self._refuse(f"{what} should stand here")
+        return self._next()
+
+    def _expect(self, text: str) -> None:
+        if self._peek() != text:
+            self._refuse(f"{text!r} is missing")
+        self._position += 1
+
+    def _refuse(self, message: str) -> NoReturn:
+        offset = self._tokens[self._position].offset if self._position < len(self._tokens) else self._length
+        raise ExpressionError(message, offset)
+
+
+def _height(node: Node) -> int:
+    """Height of the left spine, which is what chains make grow."""
+    height = 0
+    current: Node | None = node
+    while current is not None:
+        height += 1
+        current = next(iter(_children(current)), None)
+    return height
+
+
+def _unquote(token: _Token) -> str:
+    def replaced(match: re.Match[str]) -> str:
+        code = match.group(1)
+        if code[0] == "u":
+            return chr(int(code[1:], 16))
+        if code not in _ESCAPES:
+            raise ExpressionError(f"'\\{code}' is not an escape", token.offset)
+        return _ESCAPES[code]
+
+    return re.sub(r"\\(u[0-9a-fA-F]{4}|.)", replaced, token.text[1:-1], flags=re.DOTALL)

@@ -1,0 +1,142 @@
+"""Text with expressions in double braces.
+
+A text that is exactly one `{{ expr }}` gives the expression's own value; otherwise values are put into the text.
+Literal braces: `{{ "{{" }}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from maid_lab.model.expressions import Expression, ExpressionError, Scope, parse_expression
+from maid_lab.model.functions import text_of
+
+__all__ = ["Template", "compile_value", "is_template", "parse_template", "templates_in"]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A parsed text: literal parts and expressions in order."""
+
+    parts: tuple[str | Expression, ...]
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it holds no expression."""
+        return not any(isinstance(part, Expression) for part in self.parts)
+
+    @property
+    def is_native(self) -> bool:
+        """Whether it is exactly one expression, so that its value keeps its kind."""
+        return len(self.parts) == 1 and isinstance(self.parts[0], Expression)
+
+    def __str__(self) -> str:
+        return "".join(f"{{{{ {part} }}}}" if isinstance(part, Expression) else part for part in self.parts)
+
+    def expressions(self) -> list[Expression]:
+        """Return the expressions in order."""
+        return [part for part in self.parts if isinstance(part, Expression)]
+
+    def names(self) -> set[str]:
+        """Return what its expressions read."""
+        return set().union(*(expression.names() for expression in self.expressions()))
+
+    def qualify(self, namespaces: Mapping[str, str]) -> Template:
+        """Return it with bare names behind their namespaces."""
+        return Template(tuple(part.qualify(namespaces) if isinstance(part, Expression) else part for part in self.parts))
+
+    def compile(self) -> Callable[[Scope], Any]:
+        """Return a function of a scope."""
+        if self.is_native:
+            return self.expressions()[0].compile()
+        if len(self.parts) == 2:
+            prefix, last = self.parts
+            if isinstance(prefix, str) and isinstance(last, Expression):
+                value = last.compile()
+                return lambda scope: prefix + text_of(value(scope))
+        pieces = [part.compile() if isinstance(part, Expression) else part for part in self.parts]
+        return lambda scope: "".join([piece if isinstance(piece, str) else text_of(piece(scope)) for piece in pieces])
+
+
+def is_template(text: str) -> bool:
+    """Whether a text holds an expression."""
+    return "{{" in text
+
+
+def parse_template(text: str) -> Template:
+    """Parse a text with expressions.
+
+    Raises
+    ------
+    ExpressionError
+        With the offset in the whole text.
+    """
+    parts: list[str | Expression] = []
+    position = 0
+    while (start := text.find("{{", position)) >= 0:
+        if start > position:
+            parts.append(text[position:start])
+        end = _end_of(text, start + 2)
+        try:
+            parts.append(parse_expression(text[start + 2 : end]))
+        except ExpressionError as error:
+            raise ExpressionError(str(error), start + 2 + error.offset) from None
+        position = end + 2
+    if position < len(text) or not parts:
+        parts.append(text[position:])
+    return Template(tuple(parts))
+
+
+def _end_of(text: str, start: int) -> int:
+    """Return where the closing braces stand, which may not be inside a quoted string."""
+    quote = ""
+    position = start
+    while position < len(text):
+        char = text[position]
+        if quote:
+            if char == "\\":
+                position += 1
+            elif char == quote:
+                quote = ""
+        elif char in "\"'":
+            quote = char
+        elif text.startswith("}}", position):
+            return position
+        position += 1
+    raise ExpressionError("the closing }} is missing", start - 2)
+
+
+def compile_value(tree: Any) -> Any:
+    """Compile a JSON-like tree whose texts may be templates.
+
+    Returns
+    -------
+    callable or value
+        A function of a scope when anything in the tree depends on it, else the tree itself with its texts.
+    """
+    if isinstance(tree, str):
+        return parse_template(tree).compile() if is_template(tree) else tree
+    if isinstance(tree, Mapping):
+        pairs = [(key, compile_value(value)) for key, value in tree.items()]
+        if not any(callable(value) for _, value in pairs):
+            return dict(pairs)
+        return lambda scope: {key: value(scope) if callable(value) else value for key, value in pairs}
+    if isinstance(tree, list | tuple):
+        items = [compile_value(item) for item in tree]
+        if not any(callable(item) for item in items):
+            return items
+        return lambda scope: [item(scope) if callable(item) else item for item in items]
+    return tree
+
+
+def templates_in(tree: Any) -> list[str]:
+    """Return all texts of a JSON-like tree that hold expressions."""
+    if isinstance(tree, str):
+        return [tree] if is_template(tree) else []
+    if isinstance(tree, Mapping):
+        return [text for value in tree.values() for text in templates_in(value)]
+    if isinstance(tree, list | tuple):
+        return [text for item in tree for text in templates_in(item)]
+    return []

@@ -1,0 +1,282 @@
+"""The grammar of thresholds: `p95(ttfb, http) < 200ms over 30s abort`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from maid_lab.model.nearest import nearest
+from maid_lab.model.units import format_duration, parse_duration, parse_percent, parse_rate, parse_size
+
+__all__ = ["METRICS", "STATS", "Threshold", "ThresholdError", "minimum_samples", "parse_threshold"]
+
+STATS: Final = ("avg", "min", "max", "med", "stdev", "count", "rate", "goodput", "error_rate", "check_rate", "dropped", "apdex")
+METRICS: Final = (
+    "latency", "response", "service", "ttfb", "connect", "blocked", "bytes_in", "bytes_out", "event_gap", "messages_in", "messages_out",
+)  # fmt: skip
+KINDS: Final = ("http", "graphql", "grpc", "websocket", "sql", "sse", "mcp", "custom")
+SELECTORS: Final = ("scenario", "transaction", "request", "status", "outcome", "tag")
+
+_TIME_METRICS: Final = frozenset({"latency", "response", "service", "ttfb", "connect", "blocked", "event_gap"})
+_FRACTIONS: Final = frozenset({"error_rate", "check_rate", "apdex"})
+_VALUE_STATS: Final = frozenset({"avg", "min", "max", "med", "stdev", "p"})
+_HEAD: Final = re.compile(r"\s*([a-z_]+(?:\d+(?:\.\d+)?)?)\s*")
+_OPERATOR: Final = re.compile(r"\s*(<=|>=|==|<|>)\s*(\S+)")
+_MODIFIER: Final = re.compile(r"\s*(over|after|abort|warn)\b(?:\s+(\S+))?")
+_QUANTILE: Final = re.compile(r"p(\d+(?:\.\d+)?)")
+_EXAMPLE: Final = "write for example p95(request:checkout) < 300ms over 30s"
+
+
+class ThresholdError(ValueError):
+    """A threshold that does not follow the grammar.
+
+    Attributes
+    ----------
+    offset : int
+        Where in the text, counted from 0.
+    """
+
+    def __init__(self, message: str, offset: int = 0) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.args[0], self.offset)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """A condition on a whole run.
+
+    Attributes
+    ----------
+    stat : str
+        One of `STATS`, or `p` with `quantile` as a fraction.
+    arg_s : float or None
+        T of apdex, seconds.
+    metric : str
+        One of `METRICS`, or `custom:` and a name.
+    selector_kind, selector : str
+        `*`, `kind`, or one of scenario, transaction, request, status, outcome, tag (`key=value`); the name may hold `*`.
+    value : float
+        In seconds for times, per second for rates, bytes for sizes, a fraction for shares, else a number.
+    percent : bool
+        Whether the value was written in percent; `dropped` is then a share of due starts.
+    over_s, after_s : float
+        Window and delay in seconds, 0 for none.
+    """
+
+    stat: str
+    op: str
+    value: float
+    quantile: float | None = None
+    arg_s: float | None = None
+    metric: str = "latency"
+    selector_kind: str = "*"
+    selector: str = "*"
+    percent: bool = False
+    over_s: float = 0.0
+    after_s: float = 0.0
+    abort: bool = False
+    warn: bool = False
+
+    @property
+    def name(self) -> str:
+        """The statistic as written, for example `p99.9`."""
+        return f"p{(self.quantile or 0) * 100:.10g}" if self.stat == "p" else self.stat
+
+    @property
+    def is_time(self) -> bool:
+        """Whether the value is a time in seconds."""
+        return self.stat in _VALUE_STATS and self.metric in _TIME_METRICS
+
+    def __str__(self) -> str:
+        arguments = [format_duration(self.arg_s)] if self.arg_s is not None else []
+        if self.metric != "latency":
+            arguments.append(self.metric)
+        if self.selector_kind != "*" or arguments:
+            arguments.append(_selector_text(self))
+        text = self.name + (f"({', '.join(arguments)})" if arguments else "")
+        text += f" {self.op} {_value_text(self)}"
+        text += f" over {format_duration(self.over_s)}" if self.over_s else ""
+        text += f" after {format_duration(self.after_s)}" if self.after_s else ""
+        return text + (" abort" if self.abort else "") + (" warn" if self.warn else "")
+
+
+def minimum_samples(threshold: Threshold) -> int:
+    """Return how many rows a judgement needs: ⌈10 / (1 − q)⌉ for a quantile, 100 for shares, 30 for mean, median and deviation, else 1."""
+    if threshold.stat == "p" and threshold.quantile is not None:
+        return math.ceil(round(10 / (1 - threshold.quantile), 6))
+    if threshold.stat in _FRACTIONS:
+        return 100
+    return 30 if threshold.stat in ("avg", "med", "stdev") else 1
+
+
+def parse_threshold(source: str | Mapping[str, Any]) -> Threshold:
+    """Parse a threshold from its text or object form.
+
+    Raises
+    ------
+    ThresholdError
+        With the offset of what does not fit.
+    """
+    if isinstance(source, Mapping):
+        return parse_threshold(_text_of_object(source))
+    stat, quantile, position = _stat(source)
+    threshold = Threshold(stat=stat, quantile=quantile, op="<", value=0.0)
+    if source[position : position + 1] == "(":
+        end = _closing(source, position)
+        threshold = _with_arguments(threshold, source[position + 1 : end], position + 1)
+        position = end + 1
+    match = _OPERATOR.match(source, position)
+    if match is None:
+        raise ThresholdError(f"a comparison such as < 300ms is missing; {_EXAMPLE}", position)
+    threshold = _with_value(replace(threshold, op=match.group(1)), match.group(2), match.start(2))
+    threshold = _with_modifiers(threshold, source, match.end())
+    if threshold.stat == "apdex" and threshold.arg_s is None:
+        raise ThresholdError("apdex needs its time T: write apdex(500ms, *) >= 0.9", 0)
+    return threshold
+
+
+def _stat(text: str) -> tuple[str, float | None, int]:
+    match = _HEAD.match(text)
+    if match is None:
+        raise ThresholdError(f"a statistic such as p95 or error_rate is missing; {_EXAMPLE}", 0)
+    word = {"rps": "rate"}.get(match.group(1), match.group(1))
+    quantile = _QUANTILE.fullmatch(word)
+    if quantile is not None:
+        share = float(quantile.group(1)) / 100
+        if not 0 < share < 1:
+            raise ThresholdError(f"{word}: a percentile lies between 0 and 100", match.start(1))
+        return ("med", None, match.end()) if share == 0.5 else ("p", round(share, 12), match.end())
+    if word not in STATS:
+        hint = nearest(word, [*STATS, "p95", "p99"])
+        raise ThresholdError(f"there is no statistic {word!r}{f'; did you mean {hint}?' if hint else ''}", match.start(1))
+    return word, None, match.end()
+
+
+def _closing(text: str, opening: int) -> int:
+    quote = ""
+    for position in range(opening + 1, len(text)):
+        char = text[position]
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char == ")":
+            return position
+    raise ThresholdError("the closing ) is missing", opening)
+
+
+def _with_arguments(threshold: Threshold, text: str, offset: int) -> Threshold:
+    parts = _split(text)
+    if threshold.stat == "apdex" and parts:
+        threshold = replace(threshold, arg_s=_converted(parse_duration, parts.pop(0), offset))
+    if parts and (parts[0] in METRICS or parts[0].startswith("custom:")):
+        threshold = replace(threshold, metric=parts.pop(0))
+    if len(parts) > 1:
+        raise ThresholdError(f"{', '.join(parts)!r}: at most a metric and one selector stand in the brackets", offset)
+    return _with_selector(threshold, parts[0], offset) if parts else threshold
+
+
+def _split(text: str) -> list[str]:
+    parts, quote = [""], ""
+    for char in text:
+        if quote:
+            quote = "" if char == quote else quote
+            parts[-1] += char
+        elif char == ",":
+            parts.append("")
+        else:
+            quote = char if char in "\"'" else ""
+            parts[-1] += char
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _with_selector(threshold: Threshold, text: str, offset: int) -> Threshold:
+    if text == "*":
+        return threshold
+    if text in KINDS:
+        return replace(threshold, selector_kind="kind", selector=text)
+    kind, separator, name = text.partition(":")
+    if not separator or kind not in SELECTORS:
+        hint = nearest(kind, [*SELECTORS, *KINDS, *METRICS])
+        raise ThresholdError(f"{text!r} is neither a metric nor a selector{f'; did you mean {hint}?' if hint else ''}", offset)
+    name = name.strip()
+    if len(name) >= 2 and name[0] == name[-1] and name[0] in "\"'":
+        name = name[1:-1]
+    if not name or (kind == "tag" and "=" not in name):
+        raise ThresholdError(f"{kind}: a name is missing" if not name else "tag: write tag:key=value", offset)
+    return replace(threshold, selector_kind=kind, selector=name)
+
+
+def _with_value(threshold: Threshold, text: str, offset: int) -> Threshold:
+    percent = text.endswith("%")
+    if threshold.stat in _FRACTIONS or (threshold.stat == "dropped" and percent):
+        return replace(threshold, value=_converted(parse_percent, text, offset), percent=percent)
+    if percent:
+        raise ThresholdError(f"{threshold.name} is not a share, so its limit is not a percentage", offset)
+    if threshold.is_time:
+        return replace(threshold, value=_converted(parse_duration, text, offset))
+    if threshold.stat in ("rate", "goodput"):
+        return replace(threshold, value=_converted(parse_rate, text, offset))
+    return replace(threshold, value=float(_converted(parse_size, text, offset)))
+
+
+def _with_modifiers(threshold: Threshold, text: str, position: int) -> Threshold:
+    while text[position:].strip():
+        match = _MODIFIER.match(text, position)
+        if match is None:
+            raise ThresholdError(f"{text[position:].strip()!r} is not known here: over, after, abort or warn may follow", position)
+        word, value = match.groups()
+        if word in ("abort", "warn"):
+            threshold = replace(threshold, abort=True) if word == "abort" else replace(threshold, warn=True)
+            position = match.end(1)
+        else:
+            if value is None:
+                raise ThresholdError(f"{word} needs a duration, for example {word} 30s", match.start(1))
+            seconds = _converted(parse_duration, value, match.start(2))
+            threshold = replace(threshold, over_s=seconds) if word == "over" else replace(threshold, after_s=seconds)
+            position = match.end()
+    return threshold
+
+
+def _converted(parse: Any, text: str, offset: int) -> Any:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ThresholdError(str(error), offset) from None
+
+
+def _text_of_object(source: Mapping[str, Any]) -> str:
+    known = ("stat", "arg", "metric", "selector", "op", "value", "over", "after", "abort", "warn")
+    for key in source:
+        if key not in known:
+            raise ThresholdError(f"a threshold has no key {key!r}; its keys are {', '.join(known)}")
+    missing = [key for key in ("stat", "op", "value") if key not in source]
+    if missing:
+        raise ThresholdError(f"the threshold lacks {', '.join(missing)}")
+    arguments = ", ".join(str(source[key]) for key in ("arg", "metric", "selector") if source.get(key) is not None)
+    text = f"{source['stat']}{f'({arguments})' if arguments else ''} {source['op']} {source['value']}"
+    text += "".join(f" {key} {source[key]}" for key in ("over", "after") if source.get(key) is not None)
+    return text + "".join(f" {key}" for key in ("abort", "warn") if source.get(key))
+
+
+def _selector_text(threshold: Threshold) -> str:
+    if threshold.selector_kind in ("*", "kind"):
+        return threshold.selector
+    name = threshold.selector
+    if re.search(r"[,()\"']", name):
+        name = f'"{name}"' if '"' not in name else f"'{name}'"
+    return f"{threshold.selector_kind}:{name}"
+
+
+def _value_text(threshold: Threshold) -> str:
+    if threshold.percent:
+        return f"{threshold.value * 100:.10g}%"
+    if threshold.is_time:
+        return format_duration(threshold.value)
+    return f"{threshold.value:.10g}/s" if threshold.stat in ("rate", "goodput") else f"{threshold.value:.10g}"
