@@ -15,9 +15,6 @@ BIN := $(VENV)/bin
 # One known release instead of the newest in the project's range: its CPU build is small where one is offered, and everybody tests with the same.
 TORCH ?= torch==2.13.0
 ARGS ?=
-# Compiling with all cores afterwards takes half a minute less than letting pip do it with one. Some packages ship files for other Pythons
-# that do not compile; that is theirs.
-#
 # Installed anew when what the project asks for changes, not when a checkout gives the file another date.
 READY := $(VENV)/.ready-$(shell echo "$(TORCH)" | cat - pyproject.toml | cksum | cut -d' ' -f1)
 
@@ -28,6 +25,8 @@ help:
 
 install: $(READY)
 
+# Compiling with all cores afterwards takes half a minute less than letting pip do it with one. Some packages ship files for other Pythons
+# that do not compile; that is theirs.
 $(READY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "MAID Lab needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
@@ -45,8 +44,9 @@ $(READY):
 demo: $(READY)
 	@$(BIN)/maid demo $(ARGS)
 
+# Jupyter refuses to start for root, which is who one is in a container, unless told that it is meant.
 lab: $(READY)
-	@$(BIN)/jupyter lab $(ARGS)
+	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 test: $(READY)
 	@$(BIN)/pytest $(ARGS)

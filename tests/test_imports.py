@@ -60,7 +60,7 @@ def exported(tree: ast.Module) -> list[str] | None:
 
 
 def defined(tree: ast.Module) -> set[str]:
-    """Functions and classes of the module's own that carry no underscore; a command that is registered with `app` is reached through that."""
+    """Functions and classes of the module that carry no underscore; a command registered with `app` is reached through that."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     found = [node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")]
     return {node.name for node in found if not any(ast.unparse(each).startswith("app.") for each in node.decorator_list)}

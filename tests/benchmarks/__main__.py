@@ -13,9 +13,11 @@ from tests.benchmarks.harness import Context, Table, render, say, write_json
 from tests.benchmarks.install import install_peers
 from tests.benchmarks.journey import journey
 from tests.benchmarks.maid import Maid
+from tests.benchmarks.many_users import many_users
+from tests.benchmarks.open_model import open_model
 from tests.benchmarks.pinned import CLIENT, TARGET, Failed
 from tests.benchmarks.startup import first_request, import_time
-from tests.benchmarks.static_get import plain, tls
+from tests.benchmarks.static_get import plain, row_size, tls
 from tests.benchmarks.target import nginx
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ BENCHMARKS: Final[dict[str, Callable[[Context], Table]]] = {
     "static-get": plain,
     "static-get-tls": tls,
     "journey": journey,
+    "row-size": row_size,
+    "open-model": open_model,
+    "many-users": many_users,
     "first-request": first_request,
     "import": import_time,
 }

@@ -14,14 +14,15 @@ from tests.benchmarks.clients import Load, Measured
 from tests.benchmarks.pinned import CLIENT, Failed, run_pinned
 from tests.benchmarks.target import Nginx
 
-__all__ = ["MAID", "Maid", "Run", "is_sent"]
+__all__ = ["MAID", "STATIC_GET", "Maid", "Run", "is_sent"]
 
 #: The command that stands beside the interpreter in use.
 MAID: Final = str(Path(sys.executable).parent / "maid")
 
 _NOT_SENT: Final = ("dropped", "unsent", "aborted")
 
-_STATIC_GET: Final = """
+#: Recipe text with the places url, users, seconds and ca.
+STATIC_GET: Final = """
 schema: maid.recipe/v1
 id: bench-static-get
 title: Static GET
@@ -91,7 +92,7 @@ class Maid:
     def static_get(self, load: Load, server: Nginx) -> Measured:
         """Put the load of the peers into a recipe, run it, and hold its rows against the target's own count."""
         before = server.requests()
-        text = _STATIC_GET.format(url=load.url.rstrip("/"), users=load.connections, seconds=load.seconds, ca=server.ca)
+        text = STATIC_GET.format(url=load.url.rstrip("/"), users=load.connections, seconds=load.seconds, ca=server.ca)
         found = self.run(text).measured()
         handled = server.requests() - before - 1
         note = "rows = requests at the target" if handled == found.requests else f"{found.requests} rows ≠ {handled} requests at the target"

@@ -28,6 +28,7 @@ _START_LIMIT_S: Final = 5.0
 
 _CONFIG: Final = """
 worker_processes 1;
+worker_rlimit_nofile 30000;
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
