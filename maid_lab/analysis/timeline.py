@@ -1,0 +1,131 @@
+"""How a run went over time: one row for each stretch of time, at most 600 of them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from maid_lab.analysis.outcomes import is_answered, is_failure, is_ok, is_sent
+from maid_lab.analysis.times import NS_PER_MS, NS_PER_S, time_named
+
+if TYPE_CHECKING:
+    from maid_lab.model.plan import Plan
+
+__all__ = ["MAX_BINS", "bin_width_s", "failures_over_time", "planned_level", "timeline"]
+
+#: Most bins of a timeline; charts of three lines stay below 5,000 marks.
+MAX_BINS: Final = 600
+
+_WIDTHS_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
+_MIN_BINS: Final = 20
+_ROWS_PER_BIN: Final = 100
+
+#: A bin shows a percentile when at least one of its samples lies beyond it. Bins describe and are not judged, so the stricter rule does
+#: not apply.
+_SAMPLES: Final = {"p50_ms": (0.5, 2), "p95_ms": (0.95, 20), "p99_ms": (0.99, 100)}
+
+
+def bin_width_s(duration_s: float, *, rows: int) -> float:
+    """Return the width of a bin in seconds.
+
+    The narrowest of 1 s … 1 h with at most 600 bins and on average 100 rows in each, but never so wide that fewer than 20 bins are left.
+    Runs below a minute start at 0.5 s, those of at most 15 s at 0.25 s, so that they have points enough for a line.
+    """
+    per_second = rows / duration_s if duration_s > 0 else 0.0
+    finest = 0.25 if duration_s <= 15 else 0.5 if duration_s < 60 else 1.0
+    widest = max((width for width in _WIDTHS_S if duration_s / width >= _MIN_BINS), default=finest)
+    for width in (width for width in _WIDTHS_S if width >= finest):
+        if duration_s / width <= MAX_BINS and (per_second * width >= _ROWS_PER_BIN or width >= widest):
+            return width
+    return duration_s / MAX_BINS
+
+
+def timeline(requests: pl.LazyFrame, *, plan: Plan, width_s: float | None = None) -> pl.DataFrame:
+    """Return the run over time, all rows of scenarios, the warm-up too.
+
+    Latency, users, in flight and lag are of the requests that started in a bin; rates, failures and bytes of those that ended in it.
+
+    Returns
+    -------
+    DataFrame
+        One row for each bin without gaps: second (begin of the bin), width_s, warmup, requests, rate, goodput, failures_per_s, p50_ms,
+        p95_ms, p99_ms (null with too few samples), users, in_flight, bytes_in_per_s, bytes_out_per_s, lag_ms (largest).
+    """
+    rows = _scenario_rows(requests)
+    extent = rows.select(last=pl.max_horizontal("start", "end").max(), rows=pl.len()).collect().row(0, named=True)
+    duration_s = (extent["last"] or 0) / NS_PER_S
+    width = width_s or bin_width_s(duration_s, rows=extent["rows"])
+    begun, ended = pl.collect_all([_begun(rows, plan=plan, width_s=width), _ended(rows, width_s=width)])
+    bins = pl.DataFrame({"bin": range(math.floor(duration_s / width) + 1 if extent["last"] is not None else 0)}, schema={"bin": pl.Int64})
+    table = bins.join(begun, on="bin", how="left").join(ended, on="bin", how="left").sort("bin")
+    counted = ("requests", "rate", "goodput", "failures_per_s", "bytes_in_per_s", "bytes_out_per_s")
+    return table.with_columns(
+        pl.col(counted).fill_null(0),
+        second=pl.col("bin") * width,
+        width_s=pl.lit(width),
+        warmup=pl.col("bin") * width < plan.warmup_end_s,
+    ).drop("bin")
+
+
+def failures_over_time(requests: pl.LazyFrame, *, width_s: float) -> pl.DataFrame:
+    """Return failures and unsent work by outcome: second, outcome, count, per_s; only bins that have some."""
+    bad = _scenario_rows(requests).filter(is_ok().not_())
+    counted = (
+        bad.group_by(_bin(pl.col("end").fill_null(pl.col("start")), width_s), pl.col("outcome").cast(pl.String))
+        .agg(count=pl.len())
+        .sort("bin", "outcome")
+    )
+    return counted.select(
+        second=pl.col("bin") * width_s, outcome="outcome", count=pl.col("count"), per_s=pl.col("count") / width_s
+    ).collect()
+
+
+def planned_level(plan: Plan) -> pl.DataFrame:
+    """Return the planned load as corner points: second, load, level and unit (`users` or `starts/s`)."""
+    points = [
+        {
+            "second": load.start_at_s + at,
+            "load": load.name,
+            "level": level,
+            "unit": "starts/s" if load.model == "rate" else "users",
+            "order": order,
+        }
+        for load in plan.loads
+        for number, segment in enumerate(load.segments)
+        for order, (at, level) in enumerate(((segment.start_s, segment.level_from), (segment.end_s, segment.level_to)), start=2 * number)
+    ]
+    schema = {"second": pl.Float64, "load": pl.String, "level": pl.Float64, "unit": pl.String, "order": pl.Int64}
+    return pl.DataFrame(points, schema=schema)
+
+
+def _scenario_rows(requests: pl.LazyFrame) -> pl.LazyFrame:
+    return requests.filter(pl.col("section").cast(pl.String) == "scenario")
+
+
+def _bin(stamp: pl.Expr, width_s: float) -> pl.Expr:
+    return (stamp // round(width_s * NS_PER_S)).alias("bin")
+
+
+def _begun(rows: pl.LazyFrame, *, plan: Plan, width_s: float) -> pl.LazyFrame:
+    present = rows.collect_schema().names()
+    latency_ms = (time_named("latency", plan=plan) / NS_PER_MS).filter(is_ok())
+    percentiles = [
+        pl.when(latency_ms.len() >= needed).then(latency_ms.quantile(q, "linear")).alias(key) for key, (q, needed) in _SAMPLES.items()
+    ]
+    means = [pl.col(name).cast(pl.Float64).mean() for name in ("users", "in_flight") if name in present]
+    lag = [(pl.col("lag").max() / 1000).alias("lag_ms")] if "lag" in present else []
+    return rows.group_by(_bin(pl.col("start"), width_s)).agg(is_sent().sum().alias("requests"), *percentiles, *means, *lag)
+
+
+def _ended(rows: pl.LazyFrame, *, width_s: float) -> pl.LazyFrame:
+    per_s = {
+        "rate": is_answered(),
+        "goodput": is_ok(),
+        "failures_per_s": is_failure(),
+        "bytes_in_per_s": pl.col("bytes_in"),
+        "bytes_out_per_s": pl.col("bytes_out"),
+    }
+    sums = {name: value.cast(pl.Int64).sum() / width_s for name, value in per_s.items()}
+    return rows.group_by(_bin(pl.col("end").fill_null(pl.col("start")), width_s)).agg(**sums)
