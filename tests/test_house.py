@@ -20,7 +20,7 @@ TOP_LEVEL: Final = {
     ".ci", ".gitignore", "LICENSE", "Makefile", "README.md", "docs", "jupyter-config", "maid_lab", "notebooks", "pyproject.toml", "recipes",
     "tests", "voila_dashboards",
 }  # fmt: skip
-#: Folders of tests that mirror no room.
+#: Folders of tests that mirror neither a room nor a folder at the top, such as `recipes`.
 NO_ROOM: Final = {"benchmarks", "browser", "support"}
 
 # Put together here, so that this file does not hold what it looks for.
@@ -120,7 +120,7 @@ def test_links_between_pages_lead_somewhere(page: str) -> None:
 
 
 def test_folders_of_tests_mirror_the_rooms() -> None:
-    rooms = {path.name for path in (TOP / "maid_lab").iterdir() if path.is_dir() or path.suffix == ".py"}
+    rooms = {path.stem for path in (TOP / "maid_lab").iterdir()} | {path.name for path in TOP.iterdir()}
     folders = {name.split("/")[1] for name in texts() if name.startswith("tests/") and name.count("/") > 1}
     assert folders - NO_ROOM <= rooms
 

@@ -93,8 +93,11 @@ def _autocannon(load: Load) -> Measured:
 def _locust(load: Load) -> Measured:
     users = str(load.connections)
     command = [str(_LOCUST), "-f", str(_LOCUSTFILE), "--headless", "--json", "-u", users, "-r", users, "-t", f"{load.seconds}s"]
-    out = run_pinned([*command, "-H", load.url.rstrip("/"), "--loglevel", "ERROR", "--reset-stats"])
-    found = json.loads(out[out.index("[") :])[0]
+    out = run_pinned([*command, "-H", load.url.rstrip("/"), "--loglevel", "ERROR"])
+    stats = json.loads(out[out.index("[") :])
+    if not stats:
+        raise Failed(f"Locust made no request in {load.seconds} s")
+    found = stats[0]
     seconds = found["last_request_timestamp"] - found["start_time"]
     return Measured(rate=found["num_requests"] / seconds, requests=found["num_requests"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -25,14 +26,15 @@ __all__ = ["BODY", "Nginx", "nginx", "nginx_program"]
 
 BODY: Final = "The quick brown fox jumps over thirteen lazy dog."
 _START_LIMIT_S: Final = 5.0
+_FILES: Final = 30_000
 
 _CONFIG: Final = """
 worker_processes 1;
-worker_rlimit_nofile 30000;
+worker_rlimit_nofile {files};
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
-events {{ worker_connections 25000; }}
+events {{ worker_connections {connections}; }}
 http {{
   access_log off;
   default_type text/plain;
@@ -103,7 +105,9 @@ def nginx(folder: Path) -> Iterator[Nginx]:
     _write_certificate(folder)
     plain, tls, status = _free_ports(3)
     config = folder / "nginx.conf"
-    config.write_text(_CONFIG.format(folder=folder, plain=plain, tls=tls, status=status, body=BODY), encoding="utf-8")
+    files = min(_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])  # more than the hard limit would be refused
+    text = _CONFIG.format(folder=folder, plain=plain, tls=tls, status=status, body=BODY, files=files, connections=files - 100)
+    config.write_text(text, encoding="utf-8")
     process = start_pinned([program, "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log")], core=TARGET)
     try:
         _wait_for(status)
