@@ -1,0 +1,376 @@
+"""The planner: a loaded recipe, parameter values and overrides become a frozen plan, or findings that say why not."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+import secrets as randomness
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from maid_lab.model import plan as out
+from maid_lab.model.diagnostics import Diagnostic, has_errors
+from maid_lab.model.nearest import did_you_mean
+from maid_lab.model.planning.context import Context, PlanningError
+from maid_lab.model.planning.loads import plan_loads
+from maid_lab.model.planning.parameters import resolve_parameters
+from maid_lab.model.planning.steps import StepPlanner, think_step
+from maid_lab.model.recipe.identity import content_hash
+from maid_lab.model.recipe.loading import Loaded
+from maid_lab.model.recipe.scopes import Names, defined_in, names_of
+from maid_lab.model.recipe.target import DataSet
+from maid_lab.model.recipe.top import Recipe, Scenario
+from maid_lab.model.rows import Phase
+from maid_lab.model.schedules import total_starts
+from maid_lab.model.templates import is_template
+from maid_lab.model.thresholds import ThresholdError, minimum_samples, parse_threshold
+from maid_lab.model.units import parse_duration, parse_rate
+
+__all__ = ["DataError", "PlanResult", "ReadData", "make_plan"]
+
+#: More users than this need more memory and sockets than one machine has.
+MAX_USERS: Final = 1_000_000
+
+
+class DataError(ValueError):
+    """A data set that cannot be read.
+
+    Attributes
+    ----------
+    code : str
+        E304, E305 or E306.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+#: Reads the rows of a data set and returns them with the SHA-256 of the file, empty for inline rows. Raises `DataError`.
+ReadData = Callable[[DataSet, str, Path | None], tuple[tuple[dict[str, Any], ...], str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanResult:
+    """What planning gave.
+
+    Attributes
+    ----------
+    plan : Plan or None
+        None when there are errors.
+    secrets : dict
+        Values of secret parameters; they never enter the plan.
+    """
+
+    plan: out.Plan | None
+    diagnostics: tuple[Diagnostic, ...]
+    secrets: dict[str, str] = field(default_factory=dict)
+
+
+def make_plan(
+    loaded: Loaded,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    preset: str = "",
+    overrides: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    read_data: ReadData | None = None,
+) -> PlanResult:
+    """Return the plan of a recipe.
+
+    Parameters
+    ----------
+    loaded : Loaded
+        A recipe that was read.
+    parameters : mapping
+        Values that the caller gives, as text or typed.
+    preset : str
+        Name of a preset of the recipe.
+    overrides : mapping
+        host, users, rate, run_time, increase_rate, increase_time, decrease_rate, decrease_time, iterations, test_plan, scenarios (list of names with
+        wildcards), throttle, timeout, gzip, seed.
+    environment : mapping
+        Where secrets may stand.
+    read_data : callable
+        Reads data sets; without it data sets from files are refused.
+    """
+    recipe = loaded.recipe
+    if recipe is None or has_errors(loaded.diagnostics):
+        return PlanResult(plan=None, diagnostics=loaded.diagnostics)
+    values = resolve_parameters(loaded, parameters or {}, preset, environment or {})
+    context = Context(loaded.document, values.plain)
+    if values.found:
+        return PlanResult(plan=None, diagnostics=(*loaded.diagnostics, *values.found))
+    plan = None
+    try:
+        plan = _Planner(recipe, loaded, context, overrides or {}, read_data, values.secrets).plan()
+    except PlanningError:
+        pass
+    except ValueError as error:
+        # Overrides of the caller have no place in the recipe.
+        context.add("E230", str(error), "Mend the value that was given.", "")
+    found = (*loaded.diagnostics, *context.found)
+    return PlanResult(plan=None if has_errors(found) else plan, diagnostics=found, secrets=values.secrets)
+
+
+class _Planner:
+    def __init__(
+        self,
+        recipe: Recipe,
+        loaded: Loaded,
+        context: Context,
+        overrides: Mapping[str, Any],
+        read_data: ReadData | None,
+        secrets: Mapping[str, str],
+    ) -> None:
+        self._recipe = recipe
+        self._loaded = loaded
+        self._context = context
+        self._overrides = overrides
+        self._read_data = read_data
+        self._secrets = secrets
+        self._data: dict[str, Any] = loaded.document.data
+
+    def plan(self) -> out.Plan:
+        recipe, context = self._recipe, self._context
+        seed = int(self._overrides.get("seed") or recipe.seed or randomness.randbelow(2**53))
+        for name, value in recipe.variables.items():
+            context.variables[name] = context.value(value, _same, f"/variables/{name}")
+        self._refuse_parts()
+        scenarios = self._chosen_scenarios()
+        loads = plan_loads(recipe, scenarios, self._overrides, seed, context)
+        planned = tuple(self._scenario(scenario, self._index_of(scenario)) for scenario in scenarios)
+        setup, teardown = self._once("setup"), self._once("teardown")
+        thresholds = self._thresholds(loads)
+        data = self._data_sets()
+        if has_errors(context.found):
+            raise PlanningError
+        plan = out.Plan(
+            recipe_id=recipe.id,
+            recipe_version=recipe.version,
+            title=recipe.title,
+            content_hash=content_hash(self._data, self._loaded.fragment_hashes),
+            seed=seed,
+            targets=self._targets(),
+            loads=loads,
+            scenarios=planned,
+            labels=tuple(context.labels),
+            setup=setup,
+            teardown=teardown,
+            parameters=tuple(sorted(context.parameters.items())),
+            variables=tuple(sorted(context.variables.items())),
+            secrets=tuple(sorted(self._secrets)),
+            data=data,
+            thresholds=thresholds,
+            throttle_per_s=self._throttle(),
+            max_requests=self._limit("max_requests"),
+            warmup_end_s=_warmup_end(loads),
+            duration_s=max(load.end_s for load in loads),
+            tags=tuple(recipe.labels),
+            outputs=tuple(output.type for output in recipe.outputs),
+            base_dir=str(self._loaded.base_dir or ""),
+        )
+        self._check_size(plan)
+        if has_errors(context.found):
+            raise PlanningError
+        # Through JSON once, so that the plan equals what workers and later readers get from its file.
+        whole: out.Plan = out.plan_from_json(out.plan_to_json(plan))
+        return whole.hashed()
+
+    # ---- scenarios
+
+    def _chosen_scenarios(self) -> list[Scenario]:
+        patterns = self._overrides.get("scenarios")
+        scenarios = list(self._recipe.scenarios)
+        if not patterns:
+            return scenarios
+        names = [scenario.name for scenario in scenarios]
+        for pattern in patterns:
+            if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
+                self._context.add("E221", f"there is no scenario {pattern!r}", did_you_mean(pattern, names), "/scenarios")
+                raise PlanningError
+        return [scenario for scenario in scenarios if any(fnmatch.fnmatchcase(scenario.name, pattern) for pattern in patterns)]
+
+    def _index_of(self, scenario: Scenario) -> int:
+        return next(index for index, item in enumerate(self._recipe.scenarios) if item is scenario)
+
+    def _scenario(self, scenario: Scenario, index: int) -> out.Scenario:
+        context, pointer = self._context, f"/scenarios/{index}"
+        names = names_of(self._data, self._data["scenarios"][index], self._loaded.base_dir)
+        fixed = self._fixed()
+        tags = tuple((key, str(context.value(value, str, f"{pointer}/tags/{key}"))) for key, value in scenario.tags.items())
+        label = context.label(out.Label(scenario=scenario.name, transaction="", name=scenario.name, kind="iteration", tags=tags))
+
+        def steps(section: str, field: str, written: list[Any]) -> tuple[out.Step, ...]:
+            return self._step_planner(names, scenario.name, section, tags).steps(written, f"{pointer}/{field}")
+
+        think = think_step(scenario.think, context, names, fixed, f"{pointer}/think") if scenario.think is not None else None
+        return out.Scenario(
+            name=scenario.name,
+            label=label,
+            weight=scenario.weight,
+            steps=steps("scenario", "steps", scenario.steps),
+            think=think,
+            pace_s=context.value(scenario.pace, parse_duration, f"{pointer}/pace"),
+            host="" if self._overrides.get("host") else context.value(scenario.host or "", str, f"{pointer}/host"),
+            data=scenario.data or "",
+            session=scenario.session,
+            scheduler=scenario.scheduler or "",
+            random_each_loop=scenario.random == "each-loop",
+            on_start=steps("on_start", "on_start", scenario.on_start),
+            on_stop=steps("on_stop", "on_stop", scenario.on_stop),
+            tags=tags,
+        )
+
+    def _once(self, field_name: str) -> tuple[out.Step, ...]:
+        written = getattr(self._recipe, field_name)
+        if not written:
+            return ()
+        common = names_of(self._data, None, self._loaded.base_dir)
+        names = Names(common.params, common.secrets, common.variables | defined_in(self._data.get(field_name)))
+        return self._step_planner(names, "", field_name, ()).steps(written, f"/{field_name}")
+
+    def _step_planner(self, names: Names, scenario: str, section: str, tags: tuple[tuple[str, str], ...]) -> StepPlanner:
+        return StepPlanner(
+            self._context,
+            self._loaded,
+            names=names,
+            fixed=self._fixed(),
+            scenario=scenario,
+            section=section,
+            defaults=self._recipe.target.defaults,
+            overrides=self._overrides,
+            tags=tags,
+        )
+
+    def _fixed(self) -> frozenset[str]:
+        """Return the variables that no step changes."""
+        changed = defined_in([self._data.get(field) for field in ("setup", "teardown", "scenarios")])
+        return frozenset(self._context.variables) - changed
+
+    # ---- target, data, thresholds
+
+    def _targets(self) -> tuple[out.Target, ...]:
+        target, context = self._recipe.target, self._context
+        host = self._overrides.get("host")
+        if host:
+            found = [(str(host), 1)]
+        elif target.hosts is not None:
+            found = [(context.value(item.base_url, str, f"/target/hosts/{i}/base_url"), item.weight) for i, item in enumerate(target.hosts)]
+        elif target.base_url is not None:
+            found = [(context.value(target.base_url, str, "/target/base_url"), 1)]
+        else:
+            found = []
+        if not found and not all(scenario.host for scenario in self._recipe.scenarios):
+            context.add("E102", "the recipe says nowhere what to test", "Set target.base_url, or give --host URL.", "/target")
+        for url, _ in found:
+            if not url.startswith(("http://", "https://", "demo:")):
+                place = "" if host else "/target"
+                context.add("E104", f"{url!r} is not an address", "Write it as http://host:port or demo:shop.", place)
+        return tuple(out.Target(base_url=url, weight=weight) for url, weight in found)
+
+    def _data_sets(self) -> tuple[out.DataSet, ...]:
+        result = []
+        for index, data_set in enumerate(self._recipe.data):
+            pointer = f"/data/{index}"
+            if data_set.source is not None:
+                self._context.refuse(f"data from {data_set.source}", f"{pointer}/source")
+                continue
+            path = self._context.value(data_set.path or "", str, f"{pointer}/path")
+            try:
+                rows, digest = (self._read_data or _no_data)(data_set, path, self._loaded.base_dir)
+            except DataError as error:
+                self._context.add(error.code, f"data set {data_set.name}: {error}", "Check the path and the file.", f"{pointer}/path")
+                continue
+            result.append(
+                out.DataSet(
+                    name=data_set.name, path=path, rows=rows, order=data_set.order, per=data_set.per, unique=data_set.unique,
+                    on_end=data_set.on_end, sha256=digest,
+                )
+            )  # fmt: skip
+        return tuple(result)
+
+    def _thresholds(self, loads: tuple[out.Load, ...]) -> tuple[str, ...]:
+        texts = []
+        starts = sum(total_starts(load.segments) for load in loads if load.model == "rate")
+        for index, written in enumerate(self._recipe.thresholds):
+            pointer = f"/thresholds/{index}"
+            text = self._context.value(written, str, pointer) if is_template(written) else written
+            try:
+                threshold = parse_threshold(text)
+            except ThresholdError as error:
+                self._context.add("E110", str(error), "A threshold reads: p95 < 300ms over 30s.", pointer)
+                continue
+            if threshold.metric in ("event_gap", "messages_in", "messages_out") or threshold.metric.startswith("custom:"):
+                self._context.refuse(f"the metric {threshold.metric}", pointer)
+            if starts and minimum_samples(threshold) > starts and threshold.stat != "dropped":
+                message = f"the threshold needs {minimum_samples(threshold)} rows, about {starts:.0f} iterations are expected"
+                self._context.add("W406", message, "Run longer, or choose a coarser percentile.", pointer)
+            texts.append(str(threshold))
+        return tuple(texts)
+
+    # ---- limits
+
+    def _refuse_parts(self) -> None:
+        for number, monitor in enumerate(self._recipe.monitors):
+            self._context.refuse(f"the monitor {monitor.type}", f"/monitors/{number}")
+        for number, extension in enumerate(self._recipe.extensions):
+            if extension.optional:
+                self._context.add(
+                    "W307", f"extension {extension.id} is not enabled", "Steps that use it are left out.", f"/extensions/{number}"
+                )
+            else:
+                self._context.add("E307", f"extension {extension.id} is not enabled", "Enable it, or remove it.", f"/extensions/{number}")
+        for protocol in ("graphql", "grpc", "sql", "mcp"):
+            if getattr(self._recipe.target, protocol) is not None:
+                self._context.refuse(f"target.{protocol}", f"/target/{protocol}")
+
+    def _throttle(self) -> float:
+        given = self._overrides.get("throttle")
+        given = self._recipe.throttle if given is None else given
+        return 0.0 if given is None else self._context.value(given, parse_rate, "/throttle")
+
+    def _limit(self, key: str) -> int:
+        value = getattr(self._recipe.limits, key)
+        return 0 if value is None else int(self._context.value(value, float, f"/limits/{key}"))
+
+    def _check_size(self, plan: out.Plan) -> None:
+        limits, context = self._recipe.limits, self._context
+        peak_rate = sum(load.peak for load in plan.loads if load.model == "rate")
+        measured = (
+            ("max_users", plan.peak_users, float),
+            ("max_rate", peak_rate, parse_rate),
+            ("max_duration", plan.duration_s, parse_duration),
+        )
+        for key, actual, parse in measured:
+            limit = getattr(limits, key)
+            allowed = math.inf if limit is None else context.value(limit, parse, f"/limits/{key}")
+            if actual > allowed:
+                context.add("E303", f"the load asks for {actual:g}, limits.{key} allows {allowed:g}", "Lower the load.", f"/limits/{key}")
+        if plan.peak_users > MAX_USERS:
+            context.add("E402", f"the plan has {plan.peak_users} users; at most {MAX_USERS} run on one machine", "Lower the load.", "/load")
+        for load in plan.loads:
+            if load.model == "rate" and load.max_users < load.peak * 0.01:
+                context.add(
+                    "W404", f"max_users {load.max_users} allows answers of at most 10 ms at {load.peak:g}/s", "Raise max_users.", "/load"
+                )
+
+
+def _warmup_end(loads: tuple[out.Load, ...]) -> float:
+    starts = [
+        load.start_at_s + segment.start_s
+        for load in loads
+        for segment in load.segments
+        if segment.phase is Phase.MAINTAIN and segment.level_to > 0
+    ]
+    return min(starts, default=0.0)
+
+
+def _no_data(_data_set: DataSet, _path: str, _base_dir: Path | None) -> tuple[tuple[dict[str, Any], ...], str]:
+    raise DataError("E306", "data sets cannot be read here")
+
+
+def _same(value: Any) -> Any:
+    return value

@@ -1,0 +1,115 @@
+"""Data sets read from files below a recipe's folder: CSV, JSONL, JSON lists, Parquet."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from maid_lab.model.planner import DataError
+
+if TYPE_CHECKING:
+    from maid_lab.model.recipe.target import DataSet
+
+__all__ = ["read_data"]
+
+MAX_BYTES: Final = 256 * 1024 * 1024
+_CONVERT: Final[dict[str, Callable[[str], Any]]] = {
+    "text": str,
+    "integer": int,
+    "number": float,
+    "boolean": lambda text: {"true": True, "false": False}[text.strip().lower()],
+}
+Rows = tuple[dict[str, Any], ...]
+
+
+def read_data(data_set: DataSet, path: str, base_dir: Path | None) -> tuple[Rows, str]:
+    """Return the rows of a data set and the SHA-256 of its file, empty for inline rows.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, outside the recipe's folder, too large, or not what its format says.
+    """
+    if data_set.rows is not None:
+        return _mappings(data_set.rows, data_set.name), ""
+    file = _located(path, base_dir)
+    raw = file.read_bytes()
+    kind = data_set.format or file.suffix.lstrip(".").lower()
+    if kind not in _READERS:
+        raise DataError("E306", f"{path} is not of a known format; say format: csv, jsonl, json or parquet")
+    try:
+        rows = _READERS[kind](raw, data_set)
+    except (ValueError, KeyError, csv.Error, UnicodeDecodeError) as error:
+        raise DataError("E306", f"{path} is not valid {kind}: {error}") from None
+    if not rows:
+        raise DataError("E306", f"{path} has no rows")
+    return rows, hashlib.sha256(raw).hexdigest()
+
+
+def _located(path: str, base_dir: Path | None) -> Path:
+    if base_dir is None:
+        raise DataError("E305", "a recipe without a folder reads no files; save it beside its data")
+    file = (base_dir / path).resolve()
+    if not file.is_relative_to(base_dir.resolve()):
+        raise DataError("E305", f"{path} is outside the recipe's folder")
+    if not file.is_file():
+        raise DataError("E306", f"{path} is missing")
+    if file.stat().st_size > MAX_BYTES:
+        raise DataError("E402", f"{path} is larger than {MAX_BYTES // 2**20} MiB")
+    return file
+
+
+def _csv(raw: bytes, data_set: DataSet) -> Rows:
+    lines = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), delimiter=data_set.delimiter)
+    rows = [line for line in lines if line]
+    header = list(data_set.fields) if data_set.fields is not None else rows.pop(0) if rows else []
+    result = []
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise ValueError(f"row {number} has {len(row)} values, {len(header)} are expected")
+        result.append({name: _typed(name, text, data_set, number) for name, text in zip(header, row, strict=True)})
+    return tuple(result)
+
+
+def _typed(name: str, text: str, data_set: DataSet, number: int) -> Any:
+    kind = data_set.types.get(name, "text")
+    try:
+        return _CONVERT[kind](text)
+    except (ValueError, KeyError):
+        raise ValueError(f"row {number}: {name} is {text[:40]!r}, not {kind}") from None
+
+
+def _jsonl(raw: bytes, data_set: DataSet) -> Rows:
+    return _mappings([json.loads(line) for line in raw.decode("utf-8-sig").splitlines() if line.strip()], data_set.name)
+
+
+def _json(raw: bytes, data_set: DataSet) -> Rows:
+    data = json.loads(raw.decode("utf-8-sig"))
+    if not isinstance(data, list):
+        raise ValueError("the file is not a list")  # noqa: TRY004 - a file's content
+    return _mappings(data, data_set.name)
+
+
+def _parquet(raw: bytes, _data_set: DataSet) -> Rows:
+    import polars as pl
+
+    try:
+        frame = pl.read_parquet(io.BytesIO(raw))
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(str(error)) from None
+    return tuple(json.loads(json.dumps(row, default=str)) for row in frame.to_dicts())
+
+
+def _mappings(items: list[Any], name: str) -> Rows:
+    for number, item in enumerate(items, start=1):
+        if not isinstance(item, dict):
+            raise DataError("E306", f"row {number} of {name} is not a mapping")
+    return tuple({str(key): value for key, value in item.items()} for item in items)
+
+
+_READERS: Final[dict[str, Callable[[bytes, DataSet], Rows]]] = {"csv": _csv, "jsonl": _jsonl, "json": _json, "parquet": _parquet}
