@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +13,7 @@ from tests.support.processes import descendants, end, mark_environment, marked
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest_plugins = ["tests.support.targets"] if find_spec("tests.support.targets") else []
+pytest_plugins = ["tests.support.targets"]
 
 #: Variables that would let the machine's own set-up reach into a test.
 _FOREIGN = ("MAID_", "JUPYTER_", "IPYTHON", "OPENAI_", "ANTHROPIC_")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from functools import cache
@@ -97,6 +98,16 @@ def test_maid_commands_in_the_readme_exist() -> None:
     named = set(re.findall(r"^maid ([a-z]+)", texts()["README.md"], re.MULTILINE))
     assert named
     assert named <= set(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_the_recipe_in_the_readme_has_no_findings(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from maid_lab.cli.entry import call
+
+    (recipe,) = re.findall(r"```yaml\n(.+?)```", texts()["README.md"], re.DOTALL)
+    path = tmp_path / "first.yaml"
+    path.write_text(recipe, encoding="utf-8")
+    code = call(["validate", str(path), "--json"])
+    assert (code, json.loads(capfd.readouterr().out)) == (0, [])
 
 
 def test_every_benchmark_is_documented() -> None:
