@@ -177,9 +177,10 @@ class Shop:
         sent = len(wire)
         if sent >= _DRAIN_FROM and request.method != "HEAD":
             sent += await self._write_rest(request, transport, answer)
-        self.stats.bytes_out += sent
-        self.stats.status[answer.status] += 1
         route.answered += 1
+        if not route.is_control:
+            self.stats.bytes_out += sent
+            self.stats.status[answer.status] += 1
         return self._open if keep_alive else self._closed
 
     async def _write_rest(self, request: web.BaseRequest, transport: asyncio.Transport, answer: Answer) -> int:

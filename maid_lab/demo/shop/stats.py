@@ -20,7 +20,8 @@ class Stats:
 
     A request counts as *begun* when its head was read and its route is known, whatever becomes of it, and as *answered* when all of its
     answer was handed to the network. The difference is what clients gave up, and what is still being worked on. Both counts live in the
-    routes themselves: adding one to an attribute is the cheapest way to count.
+    routes themselves: adding one to an attribute is the cheapest way to count. A request that is being worked on during a reset is
+    counted as answered after it, so reset while nothing runs.
     """
 
     __slots__ = ("_routes", "_since", "bytes_out", "connections", "injected", "malformed", "open", "stalls", "status")
