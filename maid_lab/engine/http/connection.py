@@ -15,7 +15,7 @@ import ssl
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from maid_lab.engine.http.head import BAD_CHUNKS, CHUNKED, UNTIL_CLOSE, Chunks, Head, cached_head, parse_head
+from maid_lab.engine.http.head import CHUNKED, UNTIL_CLOSE, Chunks, Head, cached_head, parse_head
 from maid_lab.model.rows import FLAG_REUSED, NONE_U32, RECORD_SIZE, Outcome
 
 if TYPE_CHECKING:
@@ -285,11 +285,9 @@ class Connection:
         elif not self.bytes_in:
             self.fail(Outcome.RESET, "the server closed the connection without an answer")
         elif self.head is None:
-            self.fail(Outcome.PROTOCOL_ERROR, "the connection was closed within the head of the answer")
-        elif self._left == CHUNKED:
-            self.fail(Outcome.PROTOCOL_ERROR, f"the connection was closed within the body: {BAD_CHUNKS}")
+            self.fail(Outcome.RESET, "the server closed the connection within the head of its answer")
         else:
-            self.fail(Outcome.PROTOCOL_ERROR, "the connection was closed before the body had its Content-Length")
+            self.fail(Outcome.RESET, "the server closed the connection within the body of its answer")
 
     # ---- ending an exchange
 
@@ -313,10 +311,24 @@ class Connection:
     def release(self, *, reusable: bool) -> None:
         """Make the connection idle, or close it when it cannot be used again."""
         self.operation = None
-        if reusable:
+        if reusable and not self._has_ended():
             self._reset()
         else:
             self.close()
+
+    def _has_ended(self) -> bool:
+        """Whether the server has closed the connection right behind its answer, without having said that it would.
+
+        Asked only on the careful path: a server that does this does it from the first answer on.
+        """
+        if self.origin.context is not None:
+            return False
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK)
+        except _WOULD_BLOCK:
+            return False
+        except OSError:
+            return True
 
     def _reset(self) -> None:
         self.intended = self.start = self.last_read = 0

@@ -157,6 +157,11 @@ class HttpOperation:
     def _judge(self, user: VirtualUser, response: Response) -> tuple[Outcome, str]:
         if response.status >= 400 and not self._has_status_check:
             return Outcome.ERROR_STATUS, f"HTTP {response.status}"
+        if self.needs_body:
+            try:
+                response.decode()
+            except ValueError as error:
+                return Outcome.PROTOCOL_ERROR, str(error)
         first = ""
         for check in self._checks:
             first = first or check(response, user.scope)

@@ -33,11 +33,12 @@ class Response:
         Bytes of the body as sent, before decoding.
     """
 
-    __slots__ = ("_json", "_raw", "_text", "head", "service_s", "url")
+    __slots__ = ("_decoded", "_json", "_raw", "_text", "head", "service_s", "url")
 
     def __init__(self, head: Head, body: bytes, *, url: str, service_s: float) -> None:
         self.head = head
         self._raw = body
+        self._decoded: bytes | None = None
         self.url = url
         self.service_s = service_s
         self._text: Any = _UNSET
@@ -63,7 +64,11 @@ class Response:
 
     @property
     def body(self) -> bytes:
-        """The body without its content coding.
+        """The body without its content coding; `decode` has been called before."""
+        return self._raw if self._decoded is None else self._decoded
+
+    def decode(self) -> None:
+        """Take the content coding off the body.
 
         Raises
         ------
@@ -72,10 +77,10 @@ class Response:
         """
         coding = self.head.get(b"content-encoding").strip().lower()
         if not coding or coding == b"identity":
-            return self._raw
+            return
         if coding not in (b"gzip", b"x-gzip", b"deflate"):
             raise ValueError(f"the answer has the content coding {coding.decode('latin-1')}, which was not asked for")
-        return _inflate(self._raw, raw_allowed=coding == b"deflate")
+        self._decoded = _inflate(self._raw, raw_allowed=coding == b"deflate") if self._raw else b""
 
     @property
     def text(self) -> str:
