@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import altair as alt
+__all__ = ["HEIGHT", "MAX_MARKS", "OUTCOME_COLOURS", "SERIES_COLOURS", "WIDTH", "Spec", "themed", "time_axis"]
 
-__all__ = ["HEIGHT", "MAX_MARKS", "OUTCOME_COLOURS", "SERIES_COLOURS", "WIDTH", "Chart", "themed", "time_axis"]
-
-Chart = alt.LayerChart | alt.Chart | alt.FacetChart
+#: A Vega-Lite specification.
+Spec = dict[str, Any]
 
 WIDTH: Final = 440
 HEIGHT: Final = 190
@@ -23,7 +22,6 @@ SERIES_COLOURS: Final = {
     "green": "#0b9a72",
     "vermilion": "#d8541a",
     "purple": "#b565a0",
-    "sky": "#3c9fd8",
     "grey": "#808890",
 }
 
@@ -43,14 +41,13 @@ OUTCOME_COLOURS: Final = {
 }
 
 _TEXT: Final = "currentColor"
-_FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
-_CONFIG: Final[dict[str, Any]] = {
+_CONFIG: Final[Spec] = {
     "background": "transparent",
+    "font": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
     # Text is measured with the renderer's font and shown in the reader's, which may be wider.
     "padding": {"left": 14, "right": 10, "top": 4, "bottom": 4},
-    "font": _FONT,
-    "view": {"stroke": None, "continuousWidth": WIDTH, "continuousHeight": HEIGHT},
+    "view": {"stroke": None},
     "axis": {
         "labelColor": _TEXT,
         "titleColor": _TEXT,
@@ -89,23 +86,21 @@ _CONFIG: Final[dict[str, Any]] = {
 }
 
 
-def themed(chart: Chart, *, width: int = WIDTH, height: int = HEIGHT) -> Chart:
-    """Return the chart with MAID's theme in its own configuration, so that it looks the same in a notebook, a report and an export."""
-    spec: Chart = chart.properties(width=width, height=height)
-    spec.config = alt.Config.from_dict(_CONFIG)
-    return spec
+def themed(*layers: Spec, width: int = WIDTH, height: int = HEIGHT, **more: Any) -> Spec:
+    """Return one chart of the layers with the theme in its own configuration, so that notebook, report and export look the same."""
+    return {"layer": list(layers), "width": width, "height": height, "config": _CONFIG, **more}
 
 
-def time_axis(duration_s: float) -> alt.Axis:
+def time_axis(duration_s: float) -> Spec:
     """Return the axis of time since the start: seconds, from two minutes on minutes and seconds, from two hours on hours and minutes."""
     if duration_s <= 120:
-        return alt.Axis(title="Time since start (s)", tickCount=8)
+        return {"title": "Time since start (s)", "tickCount": 8}
     unit, title = (60, "Time since start (min:s)") if duration_s <= 7200 else (3600, "Time since start (h:min)")
     whole, part = f"floor(datum.value / {unit})", f"floor((datum.value % {unit}) * 60 / {unit})"
-    return alt.Axis(title=title, values=_ticks(duration_s), labelExpr=f"{whole} + ':' + ({part} < 10 ? '0' : '') + {part}")
+    return {"title": title, "values": _ticks(duration_s), "labelExpr": f"{whole} + ':' + ({part} < 10 ? '0' : '') + {part}"}
 
 
-def _ticks(duration_s: float) -> list[float]:
+def _ticks(duration_s: float) -> list[int]:
     steps = (15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
     step = next((step for step in steps if duration_s / step <= 8), 86400 * max(1, round(duration_s / 86400 / 8)))
-    return [float(at) for at in range(0, int(duration_s) + 1, step)]
+    return list(range(0, int(duration_s) + 1, step))

@@ -45,6 +45,14 @@ _HOLDS: Final[dict[str, Callable[[float, float], bool]]] = {
     "==": lambda a, b: a == b,
 }
 
+_BREACH: Final = {
+    "<": "is not below its limit",
+    "<=": "is above its limit",
+    ">": "is not above its limit",
+    ">=": "is below its limit",
+    "==": "differs from its limit",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdResult:
@@ -272,7 +280,7 @@ def _judged(threshold: Threshold, value: float | None, *, samples: int) -> Thres
         limit=threshold.value,
         unit=_unit(threshold),
         samples=samples,
-        reason="" if holds else f"is not {threshold.op} its limit",
+        reason="" if holds else _BREACH[threshold.op],
         warn=threshold.warn,
     )
 

@@ -1,0 +1,83 @@
+"""What a report says, before it has a format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from maid_lab.model.thresholds import parse_threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maid_lab.analysis.summary_values import Summary
+    from maid_lab.analysis.verdict import Judgement
+    from maid_lab.model.plan import Plan
+    from maid_lab.services.reports.run_files import RunFiles
+
+__all__ = ["ReportContent", "RunRecordLike", "gather"]
+
+
+class RunRecordLike(Protocol):
+    """What a report needs of a run record: its columns as JSON data."""
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return the columns of `maid_runs`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportContent:
+    """The run record as JSON data, the plan, and what the rows say. `command` repeats the run."""
+
+    run: Mapping[str, Any]
+    plan: Plan
+    files: RunFiles
+    summary: Summary
+    judgement: Judgement
+    command: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON data: run, plan_hash, seed, command, verdict, summary with thresholds."""
+        judged = self.judgement.to_json()
+        return {
+            "schema": "maid.report/v1",
+            "run": {key: value for key, value in self.run.items() if key not in ("config_json", "metrics_json")},
+            "title": self.plan.title,
+            "plan_hash": self.plan.plan_hash,
+            "seed": self.plan.seed,
+            "command": self.command,
+            "verdict": judged["verdict"],
+            "summary": {**self.summary.to_json(), "thresholds": judged["thresholds"]},
+        }
+
+
+def gather(run: RunRecordLike, files: RunFiles, plan: Plan, *, command: str = "") -> ReportContent:
+    """Compute what a report says from the rows of a run.
+
+    Parameters
+    ----------
+    command : str
+        The command line that repeats the run; made from the plan when empty.
+    """
+    from maid_lab.analysis.summary import APDEX_T_MS, summarise
+    from maid_lab.analysis.verdict import judge
+
+    thresholds = [parse_threshold(text) for text in plan.thresholds]
+    named_t = next((threshold.arg_s * 1000 for threshold in thresholds if threshold.stat == "apdex" and threshold.arg_s), APDEX_T_MS)
+    rows = {"transactions": files.transactions, "iterations": files.iterations}
+    return ReportContent(
+        run=run.to_json(),
+        plan=plan,
+        files=files,
+        summary=summarise(files.requests, plan=plan, series=files.series or None, apdex_t_ms=named_t, **rows),
+        judgement=judge(thresholds, files.requests, plan=plan, series=files.series or None, **rows),
+        command=command or _command(plan),
+    )
+
+
+def _command(plan: Plan) -> str:
+    """Return the command with all parameters; of secrets only the keys, which the caller sets in the environment."""
+    import shlex
+
+    known = [f"--param {shlex.quote(f'{key}={value}')}" for key, value in plan.parameters if key not in plan.secrets]
+    return " ".join(["maid run", shlex.quote(plan.recipe_id), *known, f"--seed {plan.seed}"])

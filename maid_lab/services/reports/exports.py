@@ -1,0 +1,133 @@
+"""Reports for programs and pull requests: JSON, CSV, Markdown and JUnit."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, Any, Final
+from xml.etree import ElementTree
+
+from maid_lab.services.reports.figures import count, milliseconds, percent, rate, with_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from maid_lab.analysis.verdict import ThresholdResult
+    from maid_lab.services.reports.content import ReportContent
+
+__all__ = ["CSV_COLUMNS", "csv_report", "json_report", "junit_report", "markdown_report"]
+
+#: Columns of the CSV, in order; see docs/analysis.md.
+CSV_COLUMNS: Final = (
+    "table", "name", "kind", "method", "count", "failures", "error_rate", "rate", "goodput", "latency", "samples", "avg_ms", "min_ms", "p50_ms",
+    "p90_ms", "p95_ms", "p99_ms", "p999_ms", "max_ms", "stdev_ms", "service_p50_ms", "service_p95_ms", "service_p99_ms", "response_p50_ms",
+    "response_p95_ms", "response_p99_ms", "bytes_in", "bytes_out",
+)  # fmt: skip
+
+_SIGNS: Final = {"pass": "✅", "fail": "❌", "unknown": "❔"}
+
+#: Spreadsheets run cells that begin with these as formulas.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def json_report(content: ReportContent) -> str:
+    """Return the whole report as JSON."""
+    return json.dumps(content.to_json(), indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+
+
+def csv_report(content: ReportContent) -> str:
+    """Return the tables as CSV: one row for all requests, then each request name, transaction and scenario."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_table_rows(content))
+    return text.getvalue()
+
+
+def markdown_report(content: ReportContent) -> str:
+    """Return a summary for a pull request."""
+    totals, verdict = content.summary.totals, content.judgement.verdict
+    lines = [
+        f"## {_SIGNS.get(str(verdict), '➖')} {_plain(content.plan.title)}: {verdict or 'no verdict'}",
+        "",
+        f"{count(totals.sent)} requests in {totals.duration_s:,.1f} s, {rate(totals.throughput)} answers/s, {percent(totals.error_rate)} failed.",
+        "",
+    ]
+    if content.judgement.results:
+        lines += ["| | threshold | observed | note |", "| --- | --- | ---: | --- |", *map(_threshold_line, content.judgement.results), ""]
+    lines += [
+        f"| request | count | failed | rate /s | p50 ms | p95 ms | p99 ms | max ms |\n{'| --- ' + '| ---: ' * 7}|",
+        *(
+            f"| {_plain(row.name)} | {count(row.count)} | {percent(row.error_rate)} | {rate(row.rate)} | {milliseconds(row.times.p50)} "
+            f"| {milliseconds(row.times.p95)} | {milliseconds(row.times.p99)} | {milliseconds(row.times.max)} |"
+            for row in (*content.summary.requests, content.summary.overall)
+        ),
+        "",
+        f"Times are {content.summary.latency} times of requests with outcome ok.",
+        f"<code>{_plain(content.command)}</code> · plan <code>{content.plan.plan_hash[:12]}</code>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def junit_report(content: ReportContent) -> str:
+    """Return the thresholds as JUnit test cases: fail is a failure, unknown an error, a warning a skipped case."""
+    results = content.judgement.results
+    suite = ElementTree.Element(
+        "testsuite",
+        name=_xml(content.plan.title),
+        tests=str(len(results)),
+        failures=str(sum(_case_kind(result) == "failure" for result in results)),
+        errors=str(sum(_case_kind(result) == "error" for result in results)),
+        skipped=str(sum(_case_kind(result) == "skipped" for result in results)),
+        time=f"{content.summary.totals.duration_s:.3f}",
+    )
+    for result in results:
+        case = ElementTree.SubElement(suite, "testcase", classname=_xml(content.plan.recipe_id), name=_xml(result.text))
+        if kind := _case_kind(result):
+            ElementTree.SubElement(case, kind, message=_xml(f"observed {with_unit(result.observed, result.unit)}: {result.reason}"))
+    ElementTree.indent(suite)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(suite, encoding="unicode")}\n'
+
+
+def _table_rows(content: ReportContent) -> Iterator[dict[str, Any]]:
+    summary = content.summary
+    tables = (
+        ("all", (summary.overall,)),
+        ("request", summary.requests),
+        ("transaction", summary.transactions),
+        ("scenario", summary.scenarios),
+    )
+    for table, rows in tables:
+        for row in rows:
+            data = row.to_json()
+            both = {f"{time}_{key}": data[time][key] for time in ("service", "response") for key in ("p50_ms", "p95_ms", "p99_ms")}
+            yield {"table": table, **{key: _cell(value) for key, value in (data | both).items()}}
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _threshold_line(result: ThresholdResult) -> str:
+    note = f"{result.reason}{' (warning only)' if result.warn else ''}"
+    return f"| {_SIGNS[str(result.status)]} | {_plain(result.text)} | {with_unit(result.observed, result.unit)} | {_plain(note)} |"
+
+
+def _plain(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line of a table."""
+    escaped = "".join(f"\\{sign}" if sign in "\\`*_[]|#~!" else {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(sign, sign) for sign in text)
+    return " ".join(escaped.split())
+
+
+def _case_kind(result: ThresholdResult) -> str:
+    if str(result.status) == "pass":
+        return ""
+    if result.warn:
+        return "skipped"
+    return "failure" if str(result.status) == "fail" else "error"
+
+
+def _xml(text: str) -> str:
+    """Return text without the control characters that XML cannot hold."""
+    return "".join(sign for sign in text if sign in "\t\n" or ord(sign) >= 32)

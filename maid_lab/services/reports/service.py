@@ -1,0 +1,115 @@
+"""The report service: a finished run in, a file out."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from maid_lab.model.errors import InvalidInput
+from maid_lab.services.reports.content import ReportContent, RunRecordLike, gather
+from maid_lab.services.reports.exports import csv_report, json_report, junit_report, markdown_report
+from maid_lab.services.reports.html import html_report
+from maid_lab.services.reports.run_files import RunFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from maid_lab.model.plan import Plan
+
+__all__ = ["FORMATS", "MEDIA_TYPES", "ReportService", "format_of"]
+
+_WRITERS: Final[dict[str, Callable[[ReportContent], str]]] = {
+    "html": html_report,
+    "json": json_report,
+    "csv": csv_report,
+    "md": markdown_report,
+    "junit": junit_report,
+}
+
+#: Formats that can be written.
+FORMATS: Final = tuple(_WRITERS)
+
+MEDIA_TYPES: Final = {
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
+    "junit": "application/xml",
+}
+
+_SUFFIXES: Final = {".html": "html", ".htm": "html", ".json": "json", ".csv": "csv", ".md": "md", ".markdown": "md", ".xml": "junit"}
+
+
+class ReportService:
+    """Writes reports of runs. It holds no state: each report is computed from the rows."""
+
+    def render(self, run: RunRecordLike, folder: Path, plan: Plan, *, format: str = "html", command: str = "") -> str:
+        """Return a report as text.
+
+        Parameters
+        ----------
+        run : RunRecordLike
+            The run record.
+        folder : Path
+            The run's folder, with `requests.parquet`.
+        format : str
+            One of `FORMATS`.
+        command : str
+            The command line that repeats the run; made from the plan when empty.
+
+        Raises
+        ------
+        InvalidInput
+            If the format is not known.
+        Missing
+            If the run has no rows yet.
+        """
+        if format not in _WRITERS:
+            raise InvalidInput(f"There is no report format {format!r}.", hint=f"Use one of {', '.join(FORMATS)}.")
+        return _WRITERS[format](gather(run, RunFiles.in_folder(folder), plan, command=command))
+
+    def write(self, run: RunRecordLike, folder: Path, plan: Plan, *, path: Path | None = None, format: str = "", command: str = "") -> Path:
+        """Write a report and return its path.
+
+        Parameters
+        ----------
+        path : Path, optional
+            Where to; `report.<format>` in the run's folder by default. A file that is there is replaced as a whole, never left half written.
+        format : str
+            One of `FORMATS`; by the suffix of `path` when empty, else html.
+        """
+        chosen = format or (format_of(path) if path is not None else "html")
+        target = path or folder / f"report.{'xml' if chosen == 'junit' else chosen}"
+        _replace(target, self.render(run, folder, plan, format=chosen, command=command))
+        return target
+
+
+def format_of(path: Path) -> str:
+    """Return the format that a file's suffix stands for.
+
+    Raises
+    ------
+    InvalidInput
+        If it stands for none.
+    """
+    try:
+        return _SUFFIXES[path.suffix.lower()]
+    except KeyError:
+        raise InvalidInput(
+            f"The suffix of {path.name} names no report format.", hint=f"End the file in one of {', '.join(_SUFFIXES)}."
+        ) from None
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
