@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -22,7 +24,7 @@ from maid_lab.model.expressions import (
     Scope,
     Unary,
 )
-from maid_lab.model.functions import FILTERS, FUNCTIONS
+from maid_lab.model.functions import FILTERS, FUNCTIONS, limited_text
 
 __all__ = ["compile_node"]
 
@@ -132,15 +134,23 @@ def _number(value: Any, sign: str) -> Any:
 def _arithmetic(sign: str, run: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def apply(left: Any, right: Any) -> Any:
         if sign == "+" and isinstance(left, str) and isinstance(right, str):
-            return left + right
+            # Not in the grammar of recipes: the engine joins user and password of basic auth by it.
+            return limited_text(left + right)
         try:
-            return run(_number(left, sign), _number(right, sign))
+            return _finite(run(_number(left, sign), _number(right, sign)), sign)
         except ZeroDivisionError:
             raise ValueError(f"{sign}: division by zero") from None
         except OverflowError:
             raise ValueError(f"{sign}: the number is too large") from None
 
     return apply
+
+
+def _finite(number: int | float, sign: str) -> int | float:
+    """Refuse what grows without end when a loop multiplies a variable by itself."""
+    if (isinstance(number, float) and not math.isfinite(number)) or abs(number) > sys.float_info.max:
+        raise ValueError(f"{sign}: the number is too large")
+    return number
 
 
 def _ordered(sign: str, run: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:

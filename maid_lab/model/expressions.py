@@ -8,6 +8,7 @@ Worker processes import this module, so it imports nothing heavy.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +16,15 @@ from typing import Any, Final, NoReturn
 
 from maid_lab.model.functions import FILTERS, FUNCTIONS
 
-__all__ = ["Expression", "ExpressionError", "MissingValue", "Scope", "parse_expression"]
+__all__ = [
+    "Binary", "Call", "Expression", "ExpressionError", "Index", "ListOf", "Literal", "Member", "MissingValue", "Name", "Pipe", "Scope",
+    "Unary", "parse_expression",
+]  # fmt: skip
 
 MAX_LENGTH: Final = 1000
 MAX_DEPTH: Final = 16
+#: Longest way from the root of a tree to a leaf; chains make trees as deep as brackets do, and every use of a tree recurses.
+MAX_HEIGHT: Final = 64
 
 Evaluate = Callable[["Scope"], Any]
 
@@ -69,8 +75,9 @@ NAMESPACES: Final = frozenset({"params", "secrets", "vars", "row", "data", "vu",
 # ---- the tree
 
 
-_COMPARING: Final = 3
-_LEVELS: Final = {"or": 1, "and": 2, "+": 4, "-": 4, "*": 5, "/": 5, "%": 5} | dict.fromkeys(
+#: How tightly an operator binds: one level for each rule of the grammar.
+_NOT, _COMPARING, _NEGATING, _PIPING, _TIGHTEST = 3, 4, 7, 8, 9
+_LEVELS: Final = {"or": 1, "and": 2, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6} | dict.fromkeys(
     ("==", "!=", "<", "<=", ">", ">=", "in"), _COMPARING
 )
 
@@ -103,7 +110,7 @@ class Member:
     name: str
 
     def __str__(self) -> str:
-        return f"{_group(self.of)}.{self.name}"
+        return f"{_text(self.of, _TIGHTEST)}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,7 @@ class Index:
     key: Node
 
     def __str__(self) -> str:
-        return f"{_group(self.of)}[{self.key}]"
+        return f"{_text(self.of, _TIGHTEST)}[{self.key}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +154,7 @@ class Pipe:
     arguments: tuple[Node, ...]
 
     def __str__(self) -> str:
-        value = str(self.value) if isinstance(self.value, Pipe) else _group(self.value)
-        return f"{value} | {self.name}" + (f"({', '.join(map(str, self.arguments))})" if self.arguments else "")
+        return f"{_text(self.value, _PIPING)} | {self.name}" + (f"({', '.join(map(str, self.arguments))})" if self.arguments else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,7 @@ class Unary:
     value: Node
 
     def __str__(self) -> str:
-        return f"not {_group(self.value)}" if self.operator == "not" else f"-{_group(self.value)}"
+        return f"not {_text(self.value, _COMPARING)}" if self.operator == "not" else f"-{_text(self.value, _PIPING)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +178,27 @@ class Binary:
 
     def __str__(self) -> str:
         level = _LEVELS[self.operator]
-        # A chain to the left needs no brackets, and must have none: brackets count as nesting when the text is parsed again.
-        is_chain = isinstance(self.left, Binary) and level not in (_COMPARING,) and _LEVELS[self.left.operator] >= level
-        return f"{self.left if is_chain else _group(self.left)} {self.operator} {_group(self.right)}"
+        left = level + 1 if level == _COMPARING else level
+        return f"{_text(self.left, left)} {self.operator} {_text(self.right, level + 1)}"
 
 
 Node = Literal | Name | Member | Index | ListOf | Call | Pipe | Unary | Binary
 
 
-def _group(node: Node) -> str:
-    return f"({node})" if isinstance(node, Binary | Unary | Pipe) else str(node)
+def _level(node: Node) -> int:
+    if isinstance(node, Binary):
+        return _LEVELS[node.operator]
+    if isinstance(node, Unary):
+        return _NOT if node.operator == "not" else _NEGATING
+    if isinstance(node, Pipe):
+        return _PIPING
+    is_negative = isinstance(node, Literal) and str(node).startswith("-")
+    return _NEGATING if is_negative else _TIGHTEST
+
+
+def _text(node: Node, least: int) -> str:
+    """Return a part of an expression, in brackets only where the grammar wants them: brackets count as nesting when the text is parsed again."""
+    return f"({node})" if _level(node) < least else str(node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +300,7 @@ _TOKEN: Final = re.compile(
 )
 _WORDS: Final = frozenset({"and", "or", "not", "in", "true", "false", "null"})
 _COMPARISONS: Final = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
+_ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "/": "/", "b": "\b", "f": "\f"}
 
 
@@ -330,6 +348,8 @@ class _Parser:
         node = self._or()
         if self._position < len(self._tokens):
             self._refuse("something follows the end of the expression")
+        if _height(node) > MAX_HEIGHT:
+            raise ExpressionError(f"the expression has more than {MAX_HEIGHT} operations inside each other or in a row", 0)
         return node
 
     # or, and, not, comparison, sum, term, unary, pipe, postfix, primary: one method each, as in the grammar
@@ -340,14 +360,14 @@ class _Parser:
             self._refuse(f"the expression is nested deeper than {MAX_DEPTH}")
         node = self._and()
         while self._take_word("or"):
-            node = self._limited(Binary("or", node, self._and()))
+            node = Binary("or", node, self._and())
         self._depth -= 1
         return node
 
     def _and(self) -> Node:
         node = self._not()
         while self._take_word("and"):
-            node = self._limited(Binary("and", node, self._not()))
+            node = Binary("and", node, self._not())
         return node
 
     def _not(self) -> Node:
@@ -366,13 +386,13 @@ class _Parser:
     def _sum(self) -> Node:
         node = self._term()
         while self._peek() in ("+", "-"):
-            node = self._limited(Binary(self._next().text, node, self._term()))
+            node = Binary(self._next().text, node, self._term())
         return node
 
     def _term(self) -> Node:
         node = self._unary()
         while self._peek() in ("*", "/", "%"):
-            node = self._limited(Binary(self._next().text, node, self._unary()))
+            node = Binary(self._next().text, node, self._unary())
         return node
 
     def _unary(self) -> Node:
@@ -393,7 +413,7 @@ class _Parser:
                 raise ExpressionError(f"there is no filter {name.text!r}; there are {', '.join(sorted(FILTERS))}", name.offset)
             arguments = self._arguments() if self._peek() == "(" else ()
             self._count(name, arguments, FILTERS[name.text])
-            node = self._limited(Pipe(node, name.text, arguments))
+            node = Pipe(node, name.text, arguments)
         return node
 
     def _postfix(self) -> Node:
@@ -401,12 +421,12 @@ class _Parser:
         while True:
             if self._peek() == ".":
                 self._position += 1
-                node = self._limited(Member(node, self._name("a key").text))
+                node = Member(node, self._name("a key").text)
             elif self._peek() == "[":
                 self._position += 1
                 key = self._or()
                 self._expect("]")
-                node = self._limited(Index(node, key))
+                node = Index(node, key)
             else:
                 return node
 
@@ -415,7 +435,7 @@ class _Parser:
             raise ExpressionError("the expression ends where a value should stand", self._length)
         token = self._next()
         if token.kind == "number":
-            return Literal(float(token.text) if any(c in token.text for c in ".eE") else int(token.text))
+            return Literal(_numeral(token))
         if token.kind == "string":
             return Literal(_unquote(token))
         if token.text == "(":
@@ -461,12 +481,6 @@ class _Parser:
         self._position += 1
         return tuple(items)
 
-    def _limited(self, node: Node) -> Node:
-        """Refuse long chains: they make trees as deep as nesting does."""
-        if _height(node) > 4 * MAX_DEPTH:
-            self._refuse(f"the expression has more than {4 * MAX_DEPTH} operations in a row")
-        return node
-
     def _peek(self) -> str:
         token = self._tokens[self._position] if self._position < len(self._tokens) else None
         return token.text if token is not None and token.kind != "string" else ""
@@ -497,13 +511,22 @@ class _Parser:
 
 
 def _height(node: Node) -> int:
-    """Height of the left spine, which is what chains make grow."""
-    height = 0
-    current: Node | None = node
-    while current is not None:
+    """Return the longest way to a leaf, level by level: a tree that is too deep must not be walked by recursion.
+
+    A name counts as one with its namespace, so that qualifying an expression does not push it over the limit.
+    """
+    height, level = 0, [node]
+    while level:
         height += 1
-        current = next(iter(_children(current)), None)
+        level = [child for item in level for child in _children(item) if not isinstance(child, Name)]
     return height
+
+
+def _numeral(token: _Token) -> int | float:
+    number = float(token.text)
+    if math.isinf(number):
+        raise ExpressionError(f"the number {token.text[:20]} is too large", token.offset)
+    return number if any(char in token.text for char in ".eE") else int(token.text)
 
 
 def _unquote(token: _Token) -> str:
@@ -515,4 +538,9 @@ def _unquote(token: _Token) -> str:
             raise ExpressionError(f"'\\{code}' is not an escape", token.offset)
         return _ESCAPES[code]
 
-    return re.sub(r"\\(u[0-9a-fA-F]{4}|.)", replaced, token.text[1:-1], flags=re.DOTALL)
+    text = _ESCAPE.sub(replaced, token.text[1:-1])
+    # Two escapes of four digits may name one character, as in JSON; half of one is no text.
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if "\ufffd" in whole and "\ufffd" not in text:
+        raise ExpressionError("a \\u escape is half of a character", token.offset)
+    return whole

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import string
 import time
 import uuid
@@ -15,10 +16,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-__all__ = ["FILTERS", "FUNCTIONS", "RANDOM", "Callee", "text_of"]
+__all__ = ["FILTERS", "FUNCTIONS", "RANDOM", "Callee", "limited_text", "text_of"]
 
 _LETTERS: Final = string.ascii_letters + string.digits
 MAX_RESULT: Final = 1024 * 1024
+_PLACES: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,34 @@ def text_of(value: Any) -> str:
     elif isinstance(value, int | float):
         text = repr(value)
     else:
-        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    if len(text) > MAX_RESULT:
+        return _json(value)
+    return limited_text(text)
+
+
+def limited_text(text: str) -> str:
+    """Return the text.
+
+    Raises
+    ------
+    ValueError
+        If it is larger than 1 MiB.
+    """
+    # A character takes up to four bytes; most texts need not be encoded to know that they are short enough.
+    if len(text) * 4 > MAX_RESULT and len(text.encode("utf-8", "surrogatepass")) > MAX_RESULT:
         raise ValueError("the value is larger than 1 MiB")
     return text
 
 
+def _json(value: Any) -> str:
+    try:
+        return limited_text(json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False))
+    except TypeError:
+        raise ValueError(f"{_kind(value)} cannot be written as JSON") from None
+
+
 def _number(value: Any, what: str) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{what} needs a number, not {_kind(value)}")  # noqa: TRY004 - a recipe's value, not a type of ours
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{what} needs a number, not {_kind(value)}")
     return value
 
 
@@ -111,6 +132,8 @@ def _len(_scope: Any, value: Any) -> int:
 
 def _round(_scope: Any, value: Any, digits: Any = 0) -> int | float:
     places = _whole(digits, "round")
+    if abs(places) > _PLACES:
+        raise ValueError(f"round: the number of places must be from -{_PLACES} to {_PLACES}")
     rounded = round(_number(value, "round"), places)
     return rounded if places > 0 else int(rounded)
 
@@ -140,19 +163,29 @@ RANDOM: Final = frozenset({"choice", "epoch_ms", "now", "random_float", "random_
 
 def _to_number(value: Any, kind: type[int] | type[float]) -> int | float:
     try:
-        return kind(float(value)) if kind is int and not isinstance(value, int) else kind(value)
+        return _whole_number(value) if kind is int else _number(float(value), "float")
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{kind.__name__}: {text_of(value)[:40]!r} is not a number") from None
+        raise ValueError(f"{kind.__name__}: {str(value)[:40]!r} is not a number") from None
+
+
+def _whole_number(value: Any) -> int:
+    """Cut to a whole number; texts are not led through a float, which would change the ids of large systems."""
+    if isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            return int(float(value))
+    return int(value)
 
 
 FILTERS: Final[dict[str, Callee]] = {
-    "b64": Callee(lambda value: base64.b64encode(text_of(value).encode()).decode(), 0, 0),
+    "b64": Callee(lambda value: limited_text(base64.b64encode(text_of(value).encode()).decode()), 0, 0),
     "default": Callee(lambda value, fallback: fallback if value is None else value, 1, 1),
     "float": Callee(lambda value: _to_number(value, float), 0, 0),
     "int": Callee(lambda value: _to_number(value, int), 0, 0),
-    "json": Callee(lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False), 0, 0),
+    "json": Callee(_json, 0, 0),
     "lower": Callee(lambda value: text_of(value).lower(), 0, 0),
     "trim": Callee(lambda value: text_of(value).strip(), 0, 0),
     "upper": Callee(lambda value: text_of(value).upper(), 0, 0),
-    "urlencode": Callee(lambda value: quote(text_of(value), safe=""), 0, 0),
+    "urlencode": Callee(lambda value: limited_text(quote(text_of(value), safe="")), 0, 0),
 }

@@ -6,14 +6,15 @@ Literal braces: `{{ "{{" }}`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from maid_lab.model.expressions import Expression, ExpressionError, Scope, parse_expression
-from maid_lab.model.functions import text_of
+from maid_lab.model.functions import limited_text, text_of
 
-__all__ = ["Template", "compile_value", "is_template", "parse_template", "templates_in"]
+__all__ = ["Template", "compile_value", "escaped", "is_template", "parse_template", "templates_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,21 @@ class Template:
             prefix, last = self.parts
             if isinstance(prefix, str) and isinstance(last, Expression):
                 value = last.compile()
-                return lambda scope: prefix + text_of(value(scope))
+                return lambda scope: limited_text(prefix + text_of(value(scope)))
         pieces = [part.compile() if isinstance(part, Expression) else part for part in self.parts]
-        return lambda scope: "".join([piece if isinstance(piece, str) else text_of(piece(scope)) for piece in pieces])
+        return lambda scope: limited_text("".join([piece if isinstance(piece, str) else text_of(piece(scope)) for piece in pieces]))
+
+
+def escaped(value: Any) -> Any:
+    """Return a known value so that a later reading as template gives it back: texts that hold braces become quoted expressions.
+
+    A value must never be read as an expression: it may come from a link or a file.
+    """
+    if isinstance(value, str):
+        return f"{{{{ {json.dumps(value, ensure_ascii=False)} }}}}" if is_template(value) else value
+    if isinstance(value, Mapping):
+        return {key: escaped(item) for key, item in value.items()}
+    return [escaped(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def is_template(text: str) -> bool:

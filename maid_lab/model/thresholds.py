@@ -9,7 +9,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from maid_lab.model.nearest import nearest
-from maid_lab.model.units import format_duration, parse_duration, parse_percent, parse_rate, parse_size
+from maid_lab.model.units import (
+    format_duration,
+    format_number,
+    format_percent,
+    format_rate,
+    parse_duration,
+    parse_percent,
+    parse_rate,
+    parse_size,
+)
 
 __all__ = ["METRICS", "STATS", "Threshold", "ThresholdError", "minimum_samples", "parse_threshold"]
 
@@ -26,6 +35,7 @@ _VALUE_STATS: Final = frozenset({"avg", "min", "max", "med", "stdev", "p"})
 _HEAD: Final = re.compile(r"\s*([a-z_]+(?:\d+(?:\.\d+)?)?)\s*")
 _OPERATOR: Final = re.compile(r"\s*(<=|>=|==|<|>)\s*(\S+)")
 _MODIFIER: Final = re.compile(r"\s*(over|after|abort|warn)\b(?:\s+(\S+))?")
+_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _QUANTILE: Final = re.compile(r"p(\d+(?:\.\d+)?)")
 _EXAMPLE: Final = "write for example p95(request:checkout) < 300ms over 30s"
 
@@ -86,7 +96,7 @@ class Threshold:
     @property
     def name(self) -> str:
         """The statistic as written, for example `p99.9`."""
-        return f"p{(self.quantile or 0) * 100:.10g}" if self.stat == "p" else self.stat
+        return f"p{format_percent(self.quantile or 0)[:-1]}" if self.stat == "p" else self.stat
 
     @property
     def is_time(self) -> bool:
@@ -148,10 +158,10 @@ def _stat(text: str) -> tuple[str, float | None, int]:
     word = {"rps": "rate"}.get(match.group(1), match.group(1))
     quantile = _QUANTILE.fullmatch(word)
     if quantile is not None:
-        share = float(quantile.group(1)) / 100
-        if not 0 < share < 1:
+        percent = float(quantile.group(1))
+        if not 0 < percent < 100:
             raise ThresholdError(f"{word}: a percentile lies between 0 and 100", match.start(1))
-        return ("med", None, match.end()) if share == 0.5 else ("p", round(share, 12), match.end())
+        return ("med", None, match.end()) if percent == 50 else ("p", parse_percent(f"{quantile.group(1)}%"), match.end())
     if word not in STATS:
         hint = nearest(word, [*STATS, "p95", "p99"])
         raise ThresholdError(f"there is no statistic {word!r}{f'; did you mean {hint}?' if hint else ''}", match.start(1))
@@ -223,7 +233,11 @@ def _with_value(threshold: Threshold, text: str, offset: int) -> Threshold:
         return replace(threshold, value=_converted(parse_duration, text, offset))
     if threshold.stat in ("rate", "goodput"):
         return replace(threshold, value=_converted(parse_rate, text, offset))
-    return replace(threshold, value=float(_converted(parse_size, text, offset)))
+    if threshold.stat in _VALUE_STATS and threshold.metric in ("bytes_in", "bytes_out"):
+        return replace(threshold, value=float(_converted(parse_size, text, offset)))
+    if _NUMBER.fullmatch(text) is None:
+        raise ThresholdError(f"{text!r} is not a number, which {threshold.name} is compared with", offset)
+    return replace(threshold, value=float(text))
 
 
 def _with_modifiers(threshold: Threshold, text: str, position: int) -> Threshold:
@@ -259,24 +273,33 @@ def _text_of_object(source: Mapping[str, Any]) -> str:
     missing = [key for key in ("stat", "op", "value") if key not in source]
     if missing:
         raise ThresholdError(f"the threshold lacks {', '.join(missing)}")
-    arguments = ", ".join(str(source[key]) for key in ("arg", "metric", "selector") if source.get(key) is not None)
+    arguments = ", ".join(_argument(key, str(source[key])) for key in ("arg", "metric", "selector") if source.get(key) is not None)
     text = f"{source['stat']}{f'({arguments})' if arguments else ''} {source['op']} {source['value']}"
     text += "".join(f" {key} {source[key]}" for key in ("over", "after") if source.get(key) is not None)
     return text + "".join(f" {key}" for key in ("abort", "warn") if source.get(key))
 
 
+def _argument(key: str, text: str) -> str:
+    """Quote the name of a selector that is given by itself, so that its commas and brackets stay in it."""
+    kind, separator, name = text.partition(":")
+    return f"{kind}:{_quoted(name)}" if key == "selector" and separator and name[:1] not in ("'", '"') else text
+
+
+def _quoted(name: str) -> str:
+    if not re.search(r"[,()\"']", name) and name == name.strip():
+        return name
+    return f'"{name}"' if '"' not in name else f"'{name}'"
+
+
 def _selector_text(threshold: Threshold) -> str:
     if threshold.selector_kind in ("*", "kind"):
         return threshold.selector
-    name = threshold.selector
-    if re.search(r"[,()\"']", name):
-        name = f'"{name}"' if '"' not in name else f"'{name}'"
-    return f"{threshold.selector_kind}:{name}"
+    return f"{threshold.selector_kind}:{_quoted(threshold.selector)}"
 
 
 def _value_text(threshold: Threshold) -> str:
     if threshold.percent:
-        return f"{threshold.value * 100:.10g}%"
+        return format_percent(threshold.value)
     if threshold.is_time:
         return format_duration(threshold.value)
-    return f"{threshold.value:.10g}/s" if threshold.stat in ("rate", "goodput") else f"{threshold.value:.10g}"
+    return format_rate(threshold.value) if threshold.stat in ("rate", "goodput") else format_number(threshold.value)
