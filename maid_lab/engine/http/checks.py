@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.response import Response
     from maid_lab.model.plan import Check
 
-__all__ = ["CompiledCheck", "compile_check"]
+__all__ = ["CompiledCheck", "compile_check", "needs_body"]
 
 #: Returns an empty text when the check holds, else what was found instead.
 CompiledCheck = Callable[["Response", Any], str]

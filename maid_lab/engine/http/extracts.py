@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.user import VirtualUser
     from maid_lab.model.plan import Extract
 
-__all__ = ["CompiledExtract", "compile_extract"]
+__all__ = ["CompiledExtract", "compile_extract", "needs_body"]
 
 #: Searched part of a body.
 MAX_SEARCHED: Final = 1024 * 1024

@@ -19,21 +19,9 @@ from maid_lab.model.thresholds import ThresholdError, parse_threshold
 from maid_lab.model.units import parse_duration, parse_percent, parse_rate, parse_size
 
 __all__ = [
-    "Duration",
-    "Expression",
-    "Label",
-    "Node",
-    "Number",
-    "Percent",
-    "Rate",
-    "Size",
-    "Switch",
-    "Template",
-    "ThresholdText",
-    "Tree",
-    "Whole",
-    "refuse",
-]
+    "Duration", "Expression", "Label", "Node", "Number", "Percent", "Rate", "Size", "Switch", "Template", "ThresholdText", "Tree", "Whole",
+    "check_template", "refuse",
+]  # fmt: skip
 
 
 class Node(BaseModel):

@@ -9,7 +9,10 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from maid_lab.model.nearest import did_you_mean
 from maid_lab.model.recipe.base import Duration, Label, Node, Number, Percent, Rate, Template, ThresholdText, Tree, Whole, refuse
 
-__all__ = ["PROFILES", "Load", "LoadBase", "ShortForm"]
+__all__ = [
+    "PROFILES", "ConstantRate", "ConstantUsers", "Custom", "FindCapacity", "Iterations", "Load", "LoadBase", "OpenFields", "RampingRate",
+    "RampingUsers", "RateStage", "Replay", "ShortForm", "Soak", "Spike", "Stage", "Steps", "UnitFields", "Wave", "WavePoint",
+]  # fmt: skip
 
 
 class LoadBase(Node):

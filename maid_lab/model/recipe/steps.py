@@ -11,7 +11,11 @@ from maid_lab.model.recipe.base import Duration, Expression, Label, Node, Number
 from maid_lab.model.recipe.checks import Check, Extract
 from maid_lab.model.recipe.target import Auth, Timeout, TlsOptions
 
-__all__ = ["ACTIONS", "METHODS", "HttpCall", "Step", "StepBase", "StepList", "Think", "ThinkTime"]
+__all__ = [
+    "ACTIONS", "METHODS", "DriverAction", "HttpAction", "HttpCall", "If", "Log", "Loop", "LoopOptions", "Parallel", "ParallelOptions",
+    "RandomBranch", "RandomChoice", "RetryRule", "Set", "Step", "StepBase", "StepList", "Switch_", "Think", "ThinkRange", "ThinkSpread",
+    "ThinkTime", "Transaction", "Use", "WaitFor", "WaitOptions", "While",
+]  # fmt: skip
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 #: Actions whose schema is their driver's; the engine names what it cannot run yet.

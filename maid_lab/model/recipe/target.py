@@ -8,7 +8,10 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from maid_lab.model.recipe.base import Duration, Label, Node, Number, Switch, Template, Tree, Whole, refuse
 
-__all__ = ["Auth", "DataSet", "Defaults", "Host", "Limits", "Monitor", "Target", "Timeout", "Timeouts", "TlsOptions"]
+__all__ = [
+    "Auth", "Bearer", "Credentials", "DataSet", "Defaults", "Host", "Limits", "Monitor", "OAuth2", "Target", "Timeout", "Timeouts",
+    "TlsOptions",
+]  # fmt: skip
 
 
 class Timeouts(Node):

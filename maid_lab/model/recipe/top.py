@@ -11,7 +11,7 @@ from maid_lab.model.recipe.loads import Load
 from maid_lab.model.recipe.steps import StepList, ThinkTime
 from maid_lab.model.recipe.target import DataSet, Limits, Monitor, Target
 
-__all__ = ["SCHEMA", "Fragment", "Include", "Parameter", "Recipe", "Scenario"]
+__all__ = ["SCHEMA", "Author", "Extension", "Fragment", "Include", "Output", "Parameter", "Recipe", "Requires", "Scenario"]
 
 SCHEMA = "maid.recipe/v1"
 FRAGMENT = "maid.fragment/v1"
