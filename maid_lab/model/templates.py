@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from maid_lab.model.expressions import Expression, ExpressionError, Scope, parse_expression
@@ -34,7 +35,15 @@ class Template:
         return len(self.parts) == 1 and isinstance(self.parts[0], Expression)
 
     def __str__(self) -> str:
-        return "".join(f"{{{{ {part} }}}}" if isinstance(part, Expression) else part for part in self.parts)
+        text = ""
+        for is_literal, group in groupby(reversed(self.parts), lambda part: isinstance(part, str)):
+            if is_literal:
+                literal = "".join(reversed([str(part) for part in group]))
+                # A brace before an expression would open it too early.
+                text = (_quoted(literal) if is_template(literal) or (text and literal.endswith("{")) else literal) + text
+            else:
+                text = "".join(reversed([f"{{{{ {part} }}}}" for part in group])) + text
+        return text
 
     def expressions(self) -> list[Expression]:
         """Return the expressions in order."""
@@ -67,10 +76,14 @@ def escaped(value: Any) -> Any:
     A value must never be read as an expression: it may come from a link or a file.
     """
     if isinstance(value, str):
-        return f"{{{{ {json.dumps(value, ensure_ascii=False)} }}}}" if is_template(value) else value
+        return _quoted(value) if is_template(value) else value
     if isinstance(value, Mapping):
         return {key: escaped(item) for key, item in value.items()}
     return [escaped(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _quoted(text: str) -> str:
+    return f"{{{{ {json.dumps(text, ensure_ascii=False)} }}}}"
 
 
 def is_template(text: str) -> bool:

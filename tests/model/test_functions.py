@@ -43,8 +43,10 @@ def test_values(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("random_int(2, 1)", "above the second"), ("random_int(1.5, 2)", "whole number"), ("random_int('1', 2)", "needs a number, not text"),
-        ("random_string(-1)", "from 0 to 65536"), ("random_string(65537)", "from 0 to 65536"), ("choice([])", "at least one item"), ("choice('ab')", "needs a list"),
+        ("random_int(2, 1)", "above the second"), ("random_int(1.5, 2)", "whole number"),
+        ("random_int('1', 2)", "needs a number, not text"),
+        ("random_string(-1)", "from 0 to 65536"), ("random_string(65537)", "from 0 to 65536"),
+        ("choice([])", "at least one item"), ("choice('ab')", "needs a list"),
         ("'x' | int", "is not a number"), ("null | int", "is not a number"), ("'nan' | float", "number"), ("'inf' | int", "is not a number"),
         ("len(3)", "needs text, a list or a mapping"), ("round(1, 400)", "from -15 to 15"), ("seq(1)", "name in quotes"), ("null | upper", "null"),
         ("sha256(null)", "null"),

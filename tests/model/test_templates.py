@@ -21,8 +21,10 @@ def value_of(text: str, **variables: Any) -> Any:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("plain", "plain"), ("", ""), ("{{ vars.n }}", 5), ("{{ vars.list }}", [1, "a"]), ("{{vars.n}}", 5), (" {{ vars.n }}", " 5"), ("a{{ vars.n }}b", "a5b"),
-        ("{{ vars.n }}{{ vars.n }}", "55"), ("x={{ vars.list }}", 'x=[1,"a"]'), ("{{ true }}!", "true!"), ('{{ "{{" }}', "{{"), ('a {{ "{{" }} b }}', "a {{ b }}"),
+        ("plain", "plain"), ("", ""), ("{{ vars.n }}", 5), ("{{ vars.list }}", [1, "a"]), ("{{vars.n}}", 5),
+        (" {{ vars.n }}", " 5"), ("a{{ vars.n }}b", "a5b"),
+        ("{{ vars.n }}{{ vars.n }}", "55"), ("x={{ vars.list }}", 'x=[1,"a"]'), ("{{ true }}!", "true!"),
+        ('{{ "{{" }}', "{{"), ('a {{ "{{" }} b }}', "a {{ b }}"),
         ("{{ '}}' }}", "}}"), (r"""{{ "\"}}" }}.""", '"}}.'), ("{ {{ vars.n }} }", "{ 5 }"), ("{{ vars.none }}", None),
     ],
 )  # fmt: skip
