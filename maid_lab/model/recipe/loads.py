@@ -67,6 +67,8 @@ class RateStage(Node):
 
 
 class ConstantUsers(LoadBase):
+    """A number of users, held for a time."""
+
     profile: Literal["constant-users"]
     users: Number
     duration: Duration
@@ -75,12 +77,16 @@ class ConstantUsers(LoadBase):
 
 
 class RampingUsers(LoadBase):
+    """Users in linear stages."""
+
     profile: Literal["ramping-users"]
     stages: list[Stage]
     start: Number = 0.0
 
 
 class Iterations(LoadBase):
+    """A number of loops of each user, or of all together."""
+
     profile: Literal["iterations"]
     users: Whole = 1
     iterations: Whole
@@ -90,6 +96,8 @@ class Iterations(LoadBase):
 
 
 class ConstantRate(LoadBase, OpenFields):
+    """Starts per second, held for a time."""
+
     profile: Literal["constant-rate"]
     rate: Rate
     duration: Duration
@@ -98,12 +106,16 @@ class ConstantRate(LoadBase, OpenFields):
 
 
 class RampingRate(LoadBase, OpenFields):
+    """Starts per second in linear stages."""
+
     profile: Literal["ramping-rate"]
     stages: list[RateStage]
     start: Rate = 0.0
 
 
 class Steps(LoadBase, UnitFields):
+    """Levels one above the other, each held."""
+
     profile: Literal["steps"]
     from_: Rate = Field(alias="from")
     to: Rate
@@ -113,6 +125,8 @@ class Steps(LoadBase, UnitFields):
 
 
 class Spike(LoadBase, UnitFields):
+    """A base level with one peak."""
+
     profile: Literal["spike"]
     base: Rate
     peak: Rate
@@ -124,6 +138,8 @@ class Spike(LoadBase, UnitFields):
 
 
 class Soak(LoadBase):
+    """A level held for hours, to see what grows."""
+
     profile: Literal["soak"]
     users: Number | None = None
     rate: Rate | None = None
@@ -141,6 +157,8 @@ class WavePoint(Node):
 
 
 class Wave(LoadBase, UnitFields):
+    """A level that comes and goes by a period."""
+
     profile: Literal["wave"]
     duration: Duration
     period: Duration
@@ -157,6 +175,8 @@ class Wave(LoadBase, UnitFields):
 
 
 class Replay(LoadBase):
+    """Starts at the times of a recorded file."""
+
     profile: Literal["replay"]
     path: Template
     max_users: Whole
@@ -164,6 +184,8 @@ class Replay(LoadBase):
 
 
 class FindCapacity(LoadBase):
+    """A search for the highest level that holds its objectives."""
+
     profile: Literal["find-capacity"]
     unit: Literal["users", "rate"]
     from_: Rate = Field(alias="from")
@@ -177,6 +199,8 @@ class FindCapacity(LoadBase):
 
 
 class Custom(LoadBase):
+    """A shape of an extension."""
+
     profile: Literal["custom"]
     shape: str
     duration: Duration
