@@ -1,0 +1,143 @@
+"""Run folders: the truth about runs. The catalogue can always be rebuilt from them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from maid_lab.model.errors import Missing
+from maid_lab.model.plan import Plan, plan_from_json, plan_to_json
+from maid_lab.model.run_record import RunRecord
+
+__all__ = ["RunFolder", "run_folders", "write_atomically"]
+
+
+class RunFolder:
+    """Files of one run.
+
+    Parameters
+    ----------
+    home : Path
+        Home folder of the store.
+    run_id : str
+        Identity of the run.
+    """
+
+    def __init__(self, home: Path, run_id: str) -> None:
+        self.run_id = run_id
+        self.path = home / "runs" / run_id
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def create(self) -> RunFolder:
+        """Make the folder, for its owner alone."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder is there."""
+        return self.path.is_dir()
+
+    def rows_path(self, kind: str = "requests") -> Path:
+        """Return the Parquet file of requests, transactions or iterations."""
+        return self.path / f"{kind}.parquet"
+
+    def spool_paths(self) -> list[Path]:
+        """Return the spool files that are there, by worker and epoch."""
+        return sorted(self.path.glob("spool-*.rows"))
+
+    def write_plan(self, plan: Plan) -> None:
+        """Write `plan.json`."""
+        write_atomically(self.path / "plan.json", json.dumps(plan_to_json(plan), ensure_ascii=False))
+
+    def read_plan(self) -> Plan:
+        """Read `plan.json`.
+
+        Raises
+        ------
+        Missing
+            If there is none that can be read.
+        """
+        data = self._read("plan.json")
+        if data is None:
+            raise Missing(f"run {self.run_id} has no readable plan.json in {self.path}.", hint="Its rows cannot be named without it.")
+        plan: Plan = plan_from_json(data)
+        return plan
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write `run.json`."""
+        write_atomically(self.path / "run.json", json.dumps(record.to_json(), ensure_ascii=False))
+
+    def read_record(self) -> RunRecord | None:
+        """Read `run.json`; None when there is none that can be read."""
+        data = self._read("run.json")
+        return RunRecord.from_json(data) if isinstance(data, dict) and "id" in data else None
+
+    def read_status(self) -> dict[str, Any] | None:
+        """Read the supervisor's newest status; None when there is none."""
+        data = self._read("status.json")
+        return data if isinstance(data, dict) else None
+
+    def read_series(self) -> list[dict[str, Any]]:
+        """Return the figures by second; a cut last line is left out."""
+        return list(_lines(self.path / "series.jsonl"))
+
+    def read_log(self) -> list[dict[str, Any]]:
+        """Return the log entries; a cut last line is left out."""
+        return list(_lines(self.path / "log.jsonl"))
+
+    def size(self) -> int:
+        """Return the bytes of all files."""
+        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+
+    def remove(self) -> None:
+        """Delete the folder with everything in it."""
+        shutil.rmtree(self.path, ignore_errors=False)
+
+    def _read(self, name: str) -> Any:
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+
+def run_folders(home: Path) -> Iterator[RunFolder]:
+    """Yield all run folders, oldest first: ids sort by time."""
+    root = home / "runs"
+    for path in sorted(root.iterdir()) if root.is_dir() else ():
+        if path.is_dir():
+            yield RunFolder(home, path.name)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file so that a reader, and a machine that loses power, sees the old content or the new, never half."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            yield entry
