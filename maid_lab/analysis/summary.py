@@ -1,4 +1,4 @@
-"""The summary of a run, computed from its rows: one pass over the requests, one over the transactions, one over the iterations."""
+"""The summary of a run, computed from its rows by a handful of queries, each of which reads only the columns it needs."""
 
 from __future__ import annotations
 
@@ -82,18 +82,17 @@ def summarise(
     """
     requests = _completed(requests)
     window = measured_window(requests, plan=plan)
-    tables = pl.collect_all(
-        [
-            cells_query(requests, plan=plan),
-            samples_query(requests, plan=plan, by="name"),
-            lag_query(requests, plan=plan),
-            _errors_query(requests, plan=plan),
-            _slowest_query(requests, plan=plan),
-            _users_query(requests, plan=plan),
-            _flight_query(requests, plan=plan, window=window),
-        ],
-        engine="streaming",
+    # One after the other: collected together they were slower and held all columns in memory at once.
+    queries = (
+        cells_query(requests, plan=plan),
+        samples_query(requests, plan=plan, by="name"),
+        lag_query(requests, plan=plan),
+        _errors_query(requests, plan=plan),
+        _slowest_query(requests, plan=plan),
+        _users_query(requests, plan=plan),
+        _flight_query(requests, plan=plan, window=window),
     )
+    tables = [query.collect() for query in queries]
     cells, samples = cells_of(tables[0]), samples_of(tables[1])
     measured = CellGroup(tuple(cell for cell in cells if cell.measured))
     tables_of = _Tables(plan=plan, window=window)
@@ -152,9 +151,8 @@ class _Tables:
         if frame is None:
             return ()
         frame = _keyed(frame, by=by)
-        table, samples = pl.collect_all(
-            [cells_query(frame, plan=self._plan), samples_query(frame, plan=self._plan, by=by)], engine="streaming"
-        )
+        table = cells_query(frame, plan=self._plan).collect()
+        samples = samples_query(frame, plan=self._plan, by=by).collect()
         cells = [cell for cell in cells_of(table) if cell.measured]
         return self.rows(grouped(cells, lambda cell: str(getattr(cell, by))), samples_of(samples))
 
