@@ -68,7 +68,8 @@ def test_a_wave_stays_within_a_chord_of_its_cosine(low: float, height: float, pe
 def test_a_wave_begins_and_ends_low_and_is_high_in_the_middle() -> None:
     segments = wave(10, 50, 60, 120)
     assert (segments[0].level_from, segments[29].level_to, segments[59].level_to) == pytest.approx((10, 50, 10))
-    assert (len(segments), segments[-1].end_s) == (120, pytest.approx(120))
+    assert len(segments) == 120
+    assert segments[-1].end_s == pytest.approx(120)
 
 
 def test_points_repeat_until_the_duration_cuts_them() -> None:
