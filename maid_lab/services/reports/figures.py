@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
-__all__ = ["FILTERS", "amount", "bytes_text", "clock", "count", "duration", "milliseconds", "percent", "rate", "with_unit"]
+__all__ = ["FILTERS", "amount", "bytes_text", "clock", "count", "duration", "milliseconds", "moment", "percent", "rate", "with_unit"]
 
 #: Shown where a figure does not exist.
 NONE: Final = "–"
@@ -79,6 +80,15 @@ def clock(seconds: float | None) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d} h" if whole >= 3600 else f"{whole // 60}:{whole % 60:02d} min"
 
 
+def moment(text: object) -> str:
+    """Return an ISO time such as `2026-11-23T12:04:10.5+00:00` as `2026-11-23 12:04:10 UTC`; other text as it is."""
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        return str(text)
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at.tzinfo else str(text)
+
+
 def with_unit(value: float | None, unit: str) -> str:
     """Return a threshold's figure with the unit of its statistic (`s`, `B`, `/s`, `share` or none)."""
     if value is None:
@@ -98,6 +108,7 @@ FILTERS: Final[dict[str, Any]] = {
     "clock": clock,
     "count": count,
     "duration": duration,
+    "moment": moment,
     "ms": milliseconds,
     "percent": percent,
     "rate": rate,

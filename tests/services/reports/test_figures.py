@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maid_lab.services.reports.figures import amount, bytes_text, clock, count, duration, percent, with_unit
+from maid_lab.services.reports.figures import amount, bytes_text, clock, count, duration, moment, percent, with_unit
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,8 @@ from maid_lab.services.reports.figures import amount, bytes_text, clock, count, 
         (clock(72.34), "72.3 s"),
         (clock(125), "2:05 min"),
         (clock(3725), "1:02:05 h"),
+        (moment("2026-11-23T12:04:10.512+00:00"), "2026-11-23 12:04:10 UTC"),
+        (moment("yesterday"), "yesterday"),
         (with_unit(0.19005, "s"), "190 ms"),
         (with_unit(12.5, "s"), "12.5 s"),
         (with_unit(2000.0, "/s"), "2,000 /s"),
