@@ -11,9 +11,11 @@ from typing import Final
 from maid_lab.model.plan import Segment
 from maid_lab.model.units import parse_duration
 
-__all__ = ["constant", "plan_stages", "ramping", "steps", "wave", "wave_points"]
+__all__ = ["constant", "plan_stages", "ramping", "spike", "steps", "wave", "wave_points"]
 
 _CHORDS: Final = 60
+#: More pieces than any load needs; what asks for more is a mistake in a unit.
+_MOST_SEGMENTS: Final = 100_000
 _STAGE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*,\s*([0-9a-z.]+)\s*")
 
 
@@ -37,11 +39,13 @@ def steps(first: float, last: float, step: float, step_s: float, *, ramp_s: floa
     Raises
     ------
     ValueError
-        If the step is zero while the levels differ.
+        If the step is zero while the levels differ, or there are too many steps.
     """
     if step == 0 and first != last:
         raise ValueError("step is 0, so the last level is never reached")
     size = math.copysign(abs(step), last - first)
+    if step and abs(last - first) / abs(step) > _MOST_SEGMENTS:
+        raise ValueError(f"there are more than {_MOST_SEGMENTS} steps; make step larger")
     count = math.ceil(abs(last - first) / abs(step) - 1e-9) if step else 0
     levels = [first + size * number for number in range(count)] + [last]
     pieces: list[tuple[float, float, float]] = []
@@ -50,6 +54,22 @@ def steps(first: float, last: float, step: float, step_s: float, *, ramp_s: floa
             pieces.append((ramp_s, levels[number - 1], level))
         pieces.append((step_s, level, level))
     return _joined(pieces)
+
+
+def spike(
+    base: float, peak: float, at_s: float, hold_s: float, duration_s: float, *, rise_s: float = 5.0, fall_s: float = 5.0
+) -> tuple[Segment, ...]:
+    """Return the base until `at_s`, up to the peak, hold, down, and the base until `duration_s`.
+
+    Raises
+    ------
+    ValueError
+        If the spike does not fit into the duration.
+    """
+    rest = duration_s - at_s - rise_s - hold_s - fall_s
+    if rest < 0:
+        raise ValueError(f"the spike ends {-rest:g} s after the duration")
+    return _joined([(at_s, base, base), (rise_s, base, peak), (hold_s, peak, peak), (fall_s, peak, base), (rest, base, base)])
 
 
 def wave(low: float, high: float, period_s: float, duration_s: float) -> tuple[Segment, ...]:
@@ -64,10 +84,14 @@ def wave_points(points: Sequence[tuple[float, float]], period_s: float, duration
     Raises
     ------
     ValueError
-        If there are no points, or the period is not positive.
+        If there are no points, they are not in ascending order within the period, or the period is not positive.
     """
     if not points or period_s <= 0:
         raise ValueError("a wave needs points and a period above 0")
+    if any(at > until for (at, _), (until, _) in pairwise([(0.0, 0.0), *points, (1.0, 0.0)])):
+        raise ValueError("the points of a wave ascend from 0% to 100% of its period")
+    if duration_s / period_s * len(points) > _MOST_SEGMENTS:
+        raise ValueError(f"the wave has more than {_MOST_SEGMENTS} pieces; make its period longer")
     whole = list(points)
     if whole[0][0] > 0:
         whole.insert(0, (0.0, whole[0][1]))
@@ -112,7 +136,8 @@ def plan_stages(text: str) -> tuple[tuple[float, float], ...]:
 def _joined(pieces: Sequence[tuple[float, float, float]]) -> tuple[Segment, ...]:
     segments, at = [], 0.0
     for length, level, target in pieces:
-        if length > 0:
+        # Also what is too short to move the clock is a jump.
+        if at + length > at:
             segments.append(Segment(start_s=at, end_s=at + length, level_from=level, level_to=target))
             at += length
     return tuple(segments)

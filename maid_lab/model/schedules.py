@@ -6,8 +6,8 @@ Users and starts are dealt to the workers in turn, so that their sum follows the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial, reduce
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["arrivals", "level_at", "scenario_order", "total_starts", "user_lifetimes"]
 
 _EPSILON = 1e-9
+
+#: Lives by user number, in order of time.
+Spans = dict[int, list[tuple[float, float]]]
 
 
 def level_at(segments: Sequence[Segment], at_s: float) -> float:
@@ -37,42 +40,71 @@ def level_at(segments: Sequence[Segment], at_s: float) -> float:
     return 0.0
 
 
-def user_lifetimes(segments: Sequence[Segment], worker: int, workers: int) -> Iterator[tuple[int, list[tuple[float, float]]]]:
+def user_lifetimes(
+    segments: Sequence[Segment], worker: int, workers: int, *, from_s: float = 0.0
+) -> Iterator[tuple[int, list[tuple[float, float]]]]:
     """Yield when each user of a worker lives.
 
     With U(t) the level, user k (from 0) lives while U(t) > k: it starts at the first such moment and is told to leave at the first later
-    one where
-    U(t) ≤ k, so the youngest leave first.
+    one where U(t) ≤ k, so the youngest leave first. A level that only touches k ends no life.
+
+    Parameters
+    ----------
+    from_s : float
+        Moment from which on the spans are wanted: earlier ones are left out, and who lives then starts then.
 
     Yields
     ------
     number, spans : int, list of (float, float)
-        User k with k mod `workers` = `worker`, and its spans of life in seconds from the start of the load.
+        User k with k mod `workers` = `worker`, ascending, and its spans of life in seconds from the start of the load.
+
+    Notes
+    -----
+    One walk over the segments with a stack of who lives: the time grows with the segments and spans, not with their product.
     """
-    peak = max((max(s.level_from, s.level_to) for s in segments), default=0.0)
-    for number in range(worker, math.ceil(peak - _EPSILON), workers):
-        spans: list[tuple[float, float]] = []
-        for segment in segments:
-            span = _above(segment, float(number))
-            if span is None:
-                continue
-            if spans and span[0] - spans[-1][1] <= _EPSILON:
-                spans[-1] = (spans[-1][0], span[1])
-            else:
-                spans.append(span)
-        if spans:
-            yield number, spans
+    spans: Spans = {}
+    begins: list[float] = []
+    end_s = 0.0
+    for segment in segments:
+        # The level may jump between segments, and before the first.
+        jump, crossing = partial(_moment, segment.start_s), partial(_crossing, segment)
+        _leave(begins, spans, segment.level_from, worker, workers, jump)
+        _start(begins, spans, segment.level_from, worker, workers, jump)
+        _leave(begins, spans, segment.level_to, worker, workers, crossing)
+        _start(begins, spans, segment.level_to, worker, workers, crossing)
+        end_s = segment.end_s
+    _leave(begins, spans, 0.0, worker, workers, partial(_moment, end_s))
+    for number in sorted(spans):
+        wanted = [(max(begin_s, from_s), leave_s) for begin_s, leave_s in spans[number] if leave_s > from_s]
+        if wanted:
+            yield number, wanted
 
 
-def _above(segment: Segment, level: float) -> tuple[float, float] | None:
-    """Return the part of a segment in which its level is above `level`."""
-    low, high = segment.level_from, segment.level_to
-    if segment.end_s <= segment.start_s or max(low, high) <= level + _EPSILON:
-        return None
-    if (min(low, high) >= level and low != high) or low == high:
-        return segment.start_s, segment.end_s
-    crossing = segment.start_s + (level - low) / (high - low) * (segment.end_s - segment.start_s)
-    return (crossing, segment.end_s) if high > low else (segment.start_s, crossing)
+def _moment(at_s: float, _level: float) -> float:
+    return at_s
+
+
+def _crossing(segment: Segment, level: float) -> float:
+    """Return when a segment has a level between its ends."""
+    share = (level - segment.level_from) / (segment.level_to - segment.level_from)
+    return segment.start_s + share * (segment.end_s - segment.start_s)
+
+
+def _leave(begins: list[float], spans: Spans, level: float, worker: int, workers: int, at: Callable[[float], float]) -> None:
+    """End the lives of the youngest until only users below the level are left."""
+    while begins and (number := worker + (len(begins) - 1) * workers) >= level - _EPSILON:
+        begin_s, leave_s = begins.pop(), at(float(number))
+        if leave_s > begin_s:
+            spans.setdefault(number, []).append((begin_s, leave_s))
+
+
+def _start(begins: list[float], spans: Spans, level: float, worker: int, workers: int, at: Callable[[float], float]) -> None:
+    """Begin the lives of all users below the level."""
+    while (number := worker + len(begins) * workers) < level - _EPSILON:
+        begin_s, before = at(float(number)), spans.get(number)
+        if before and begin_s - before[-1][1] <= _EPSILON:
+            begin_s = before.pop()[0]
+        begins.append(begin_s)
 
 
 def total_starts(segments: Sequence[Segment]) -> float:
@@ -81,7 +113,7 @@ def total_starts(segments: Sequence[Segment]) -> float:
 
 
 def arrivals(
-    segments: Sequence[Segment], kind: Literal["uniform", "poisson"], seed: int, worker: int, workers: int, *, from_s: float = 0.0
+    segments: Sequence[Segment], kind: Literal["uniform", "poisson"], seed: int | str, worker: int, workers: int, *, from_s: float = 0.0
 ) -> Iterator[tuple[int, float]]:
     """Yield the starts of a worker in the open model.
 
@@ -94,18 +126,26 @@ def arrivals(
     n, due_s : int, float
         Number of the start over all workers, and seconds from the start of the load, ascending, ≥ `from_s`.
     """
-    rng = Random(f"{seed}/arrivals")
-    wanted = 0.0
     invert = _Inverse(segments)
-    for number in count():
-        wanted = wanted + rng.expovariate(1.0) if kind == "poisson" else float(number)
-        if number % workers != worker:
-            continue
+    for number, wanted in _integrals(kind, seed, worker, workers):
         due = invert(wanted)
         if due is None:
             return
         if due >= from_s:
             yield number, due
+
+
+def _integrals(kind: str, seed: int | str, worker: int, workers: int) -> Iterator[tuple[int, float]]:
+    """Yield the numbers of a worker's starts with the integral of the rate at which they are due."""
+    if kind == "uniform":
+        yield from ((number, float(number)) for number in count(worker, workers))
+    rng = Random(f"{seed}/arrivals")
+    wanted = 0.0
+    for number in count():
+        # Every worker draws the whole stream, so that it is the same whatever their number.
+        wanted += rng.expovariate(1.0)
+        if number % workers == worker:
+            yield number, wanted
 
 
 class _Inverse:
@@ -121,7 +161,8 @@ class _Inverse:
             segment = self._segments[self._index]
             length = segment.end_s - segment.start_s
             area = (segment.level_from + segment.level_to) / 2 * length
-            if wanted < self._before + area:
+            # What is due at the end of a segment belongs to the next: at the end of the last nothing starts, whatever the last bit says.
+            if wanted < (self._before + area) * (1 - _EPSILON):
                 return segment.start_s + _solve(segment, length, wanted - self._before)
             self._before += area
             self._index += 1
