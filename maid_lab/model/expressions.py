@@ -18,7 +18,7 @@ from maid_lab.model.functions import FILTERS, FUNCTIONS
 
 __all__ = [
     "Binary", "Call", "Expression", "ExpressionError", "Index", "ListOf", "Literal", "Member", "MissingValue", "Name", "Pipe", "Scope",
-    "Unary", "parse_expression",
+    "Unary", "UnknownCallee", "parse_expression",
 ]  # fmt: skip
 
 MAX_LENGTH: Final = 1000
@@ -44,6 +44,10 @@ class ExpressionError(ValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.args[0], self.offset)
+
+
+class UnknownCallee(ExpressionError):
+    """A function or filter that there is not."""
 
 
 class MissingValue(ValueError):
@@ -410,7 +414,7 @@ class _Parser:
             self._position += 1
             name = self._name("a filter")
             if name.text not in FILTERS:
-                raise ExpressionError(f"there is no filter {name.text!r}; there are {', '.join(sorted(FILTERS))}", name.offset)
+                raise UnknownCallee(f"there is no filter {name.text!r}; there are {', '.join(sorted(FILTERS))}", name.offset)
             arguments = self._arguments() if self._peek() == "(" else ()
             self._count(name, arguments, FILTERS[name.text])
             node = Pipe(node, name.text, arguments)
@@ -457,7 +461,7 @@ class _Parser:
         if self._peek() != "(":
             return Name(token.text)
         if token.text not in FUNCTIONS:
-            raise ExpressionError(f"there is no function {token.text!r}; there are {', '.join(sorted(FUNCTIONS))}", token.offset)
+            raise UnknownCallee(f"there is no function {token.text!r}; there are {', '.join(sorted(FUNCTIONS))}", token.offset)
         arguments = self._arguments()
         self._count(token, arguments, FUNCTIONS[token.text])
         return Call(token.text, arguments)

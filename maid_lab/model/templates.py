@@ -108,7 +108,7 @@ def parse_template(text: str) -> Template:
         try:
             parts.append(parse_expression(text[start + 2 : end]))
         except ExpressionError as error:
-            raise ExpressionError(str(error), start + 2 + error.offset) from None
+            raise type(error)(str(error), start + 2 + error.offset) from None
         position = end + 2
     if position < len(text) or not parts:
         parts.append(text[position:])

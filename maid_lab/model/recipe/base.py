@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from maid_lab.model.expressions import ExpressionError, parse_expression
+from maid_lab.model.expressions import ExpressionError, UnknownCallee, parse_expression
 from maid_lab.model.templates import is_template, parse_template
 from maid_lab.model.thresholds import ThresholdError, parse_threshold
 from maid_lab.model.units import parse_duration, parse_percent, parse_rate, parse_size
@@ -41,8 +41,13 @@ def check_template(text: str) -> str:
         try:
             parse_template(text)
         except ExpressionError as error:
-            refuse("E111", f"{error} (at character {error.offset + 1})", offset=error.offset)
+            _refuse_expression(error)
     return text
+
+
+def _refuse_expression(error: ExpressionError) -> NoReturn:
+    code = "E214" if isinstance(error, UnknownCallee) else "E111"
+    refuse(code, f"{error} (at character {error.offset + 1})", offset=error.offset)
 
 
 def _scalar(parse: Callable[[Any], Any], code: str = "E107") -> Callable[[Any], Any]:
@@ -107,7 +112,7 @@ def _expression(value: Any) -> str:
     try:
         parse_expression(value)
     except ExpressionError as error:
-        refuse("E111", f"{error} (at character {error.offset + 1})", offset=error.offset)
+        _refuse_expression(error)
     return value
 
 

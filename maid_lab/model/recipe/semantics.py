@@ -40,7 +40,7 @@ class _Findings:
                 code=code,
                 severity=kind,
                 message=message,
-                hint=hint,
+                hint=hint or "Nothing of that kind is defined here.",
                 pointer=pointer,
                 line=line,
                 column=column,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["translate"]
 
 _HINTS: Final = {
+    "E102": "Add what is missing.",
     "E103": "Give a value of the kind that is named.",
     "E104": "See the recipe reference for the values that are allowed.",
     "E105": "Keep exactly one.",
@@ -27,6 +28,7 @@ _HINTS: Final = {
     "E110": "A threshold reads: p95(request:checkout) < 300ms over 30s.",
     "E111": "An expression reads: {{ vars.sku }}, {{ users * 0.2 }}, {{ choice(['a', 'b']) }}.",
     "E112": "Write the name out.",
+    "E214": "The functions and filters are those of section 2 of the recipe reference.",
     "E224": "Give the secret by the environment or a form.",
 }
 _TYPES: Final = {"missing": "E102", "extra_forbidden": "E101", "literal_error": "E104", "enum": "E104", "string_pattern_mismatch": "E104"}
@@ -105,7 +107,12 @@ def _follow(loc: tuple[Any, ...], data: Any, model: Any, *, keep_last: bool) -> 
     owner: Any = model
     for number, part in enumerate(loc):
         is_last = number == len(loc) - 1
-        if isinstance(data, dict) and part in data and not (is_last and keep_last):
+        is_key = isinstance(data, dict) and part in data and not (is_last and keep_last)
+        member = _tagged(owner, str(part)) if isinstance(data, dict) and not (is_last and keep_last) else None
+        if member is not None:
+            # The tag of an action comes before its fields and may be spelt like one of them.
+            owner = member
+        elif is_key:
             data, owner = data[part], _field_type(owner, str(part))
             path.append(part)
         elif isinstance(data, list) and isinstance(part, int) and part < len(data):
@@ -113,8 +120,6 @@ def _follow(loc: tuple[Any, ...], data: Any, model: Any, *, keep_last: bool) -> 
             path.append(part)
         elif is_last and keep_last:
             path.append(part)
-        else:
-            owner = _tagged(owner, str(part)) or owner
     return path, owner
 
 
