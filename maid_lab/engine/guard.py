@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from maid_lab.model.plan import Label, Plan
     from maid_lab.model.thresholds import Threshold
 
-__all__ = ["Guard", "SecondOfLabel", "unwatchable"]
+__all__ = ["Guard", "SecondOfLabel"]
 
 _CUMULATIVE_FROM_S: Final = 10.0
 _COMPARE: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq}
-_METRICS: Final = frozenset({"latency", "service", "response"})
-_STATS: Final = frozenset({"avg", "min", "max", "med", "p", "count", "rate", "goodput", "error_rate", "check_rate", "dropped", "apdex"})
 
 
 @dataclass(slots=True)
@@ -48,17 +46,6 @@ class SecondOfLabel:
     def sent(self) -> int:
         """Rows that count as sent."""
         return sum(count for outcome, count in self.outcomes.items() if outcome < Outcome.DROPPED)
-
-
-def unwatchable(threshold: Threshold, *, is_open: bool) -> str:
-    """Return why a threshold with `abort` cannot be watched while running, empty when it can."""
-    if threshold.metric not in _METRICS:
-        return f"the metric {threshold.metric} is known only from the rows, at the end"
-    if threshold.metric == ("service" if is_open else "response"):
-        return f"the live view holds the other latency: {'response' if is_open else 'service'} time"
-    if threshold.selector_kind in ("status", "tag"):
-        return f"rows selected by {threshold.selector_kind} are known only at the end"
-    return "" if threshold.stat in _STATS else f"{threshold.stat} is known only from the rows, at the end"
 
 
 class Guard:

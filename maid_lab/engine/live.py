@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Any, Final
 
+from maid_lab.engine.guard import SecondOfLabel
 from maid_lab.engine.histogram import bucket_value_ns, quantile_ns
 from maid_lab.model.rows import Outcome
 
@@ -82,7 +83,7 @@ class LiveCounts:
         self._histograms: dict[int, Counter[int]] = defaultdict(Counter)
         self._errors: Counter[tuple[int, int, str]] = Counter()
         self._texts: dict[tuple[int, int], str] = {}
-        self._second: Counter[int] = Counter()
+        self._second: dict[int, SecondOfLabel] = defaultdict(SecondOfLabel)
         self._totals: deque[tuple[float, int, int]] = deque(maxlen=_RATE_WINDOW + 1)
         self.requests = 0
         self.failures = 0
@@ -99,14 +100,14 @@ class LiveCounts:
             self._texts[worker, number] = text
         for label, outcome, count in snapshot["outcomes"]:
             self._outcomes[label][outcome] += count
+            self._second[label].outcomes[outcome] += count
             self._count(label, outcome, count)
         for label, outcome, error, count in snapshot["errors"]:
             self._errors[label, outcome, self._texts.get((worker, error), "")] += count
         flat = snapshot["histograms"]
         for label, bucket, count in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
             self._histograms[label][bucket] += count
-            if self._is_request[label]:
-                self._second[bucket] += count
+            self._second[label].histogram[bucket] += count
 
     def _count(self, label: int, outcome: int, count: int) -> None:
         if outcome == Outcome.DROPPED:
@@ -137,10 +138,14 @@ class LiveCounts:
                 merged.update(histogram)
         return _percentiles(merged)
 
-    def take_second(self) -> dict[str, float | None]:
-        """Return the percentiles in ms of requests since the last call."""
-        second, self._second = self._second, Counter()
-        return _percentiles(second)
+    def take_second(self) -> tuple[dict[str, float | None], dict[int, SecondOfLabel]]:
+        """Return the percentiles in ms of requests since the last call, and the counts of that time by label."""
+        second, self._second = self._second, defaultdict(SecondOfLabel)
+        merged: Counter[int] = Counter()
+        for label, counts in second.items():
+            if self._is_request[label]:
+                merged.update(counts.histogram)
+        return _percentiles(merged), second
 
     def names(self, elapsed_s: float) -> list[NameStats]:
         """Return the counters of each request and transaction name."""

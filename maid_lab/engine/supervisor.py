@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from maid_lab.engine.guard import Guard
 from maid_lab.engine.journal import Journal
 from maid_lab.engine.live import LiveCounts, WorkerHealth, is_generator_bound
 from maid_lab.engine.wire import LEASE_S, SNAPSHOT_S, Message
@@ -32,6 +33,7 @@ _READY_S: Final = 30.0
 _ONCE_S: Final = 120.0
 _LEAD_NS: Final = 20_000_000
 _STOP_DEADLINE_S: Final = 10.0
+_ABORT_DEADLINE_S: Final = 1.0
 #: Time beyond the end of the plan and its graceful period after which workers are cut: nothing waits for ever.
 _OVERTIME_S: Final = 5.0
 
@@ -90,6 +92,7 @@ class Supervisor:
         self._publish = publish
         self._journal = Journal(folder)
         self._counts = LiveCounts(plan)
+        self._guard = Guard(plan)
         self._health = {handle.number: WorkerHealth() for handle in pool.workers}
         self._last_seen = dict.fromkeys(self._health, 0.0)
         self._done: set[int] = set()
@@ -327,6 +330,7 @@ class Supervisor:
         self._seconds += 1
         self._bound_seconds += bound
         rate, bytes_per_s = self._counts.rates()
+        percentiles, counts = self._counts.take_second()
         workers = [
             {"worker": n, "cpu": round(h.cpu, 3), "loop_lag_ms": h.loop_lag_ms, "schedule_lag_ms": h.lag_us / 1000, "users": h.users}
             for n, h in self._health.items()
@@ -344,7 +348,7 @@ class Supervisor:
                 "dropped": self._counts.dropped,
                 "rate_per_s": round(rate, 3),
                 "bytes_in_per_s": round(bytes_per_s, 1),
-                **self._counts.take_second(),
+                **percentiles,
                 "generator_bound": bound,
                 "workers": workers,
             }
@@ -353,6 +357,11 @@ class Supervisor:
         self._journal.status(self.status)
         for health in self._health.values():
             health.reset_second()
+        failed = self._guard.second(elapsed, counts)
+        if failed and self._state is RunStatus.RUNNING:
+            self._reason = failed
+            self._note("error", failed)
+            self._order_stop("graceful", _ABORT_DEADLINE_S)
 
     def _planned(self) -> tuple[float, str]:
         elapsed, level = self._elapsed(), 0.0

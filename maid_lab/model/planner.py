@@ -25,7 +25,7 @@ from maid_lab.model.recipe.top import Recipe, Scenario
 from maid_lab.model.rows import Phase
 from maid_lab.model.schedules import total_starts
 from maid_lab.model.templates import is_template
-from maid_lab.model.thresholds import ThresholdError, minimum_samples, parse_threshold
+from maid_lab.model.thresholds import ThresholdError, minimum_samples, parse_threshold, unwatchable
 from maid_lab.model.units import parse_duration, parse_rate
 
 __all__ = ["DataError", "PlanResult", "ReadData", "make_plan"]
@@ -305,6 +305,9 @@ class _Planner:
                 continue
             if threshold.metric in ("event_gap", "messages_in", "messages_out") or threshold.metric.startswith("custom:"):
                 self._context.refuse(f"the metric {threshold.metric}", pointer)
+            reason = unwatchable(threshold, is_open=any(load.model == "rate" for load in loads)) if threshold.abort else ""
+            if reason:
+                self._context.refuse(f"abort of {threshold}", pointer, f"{reason[0].upper()}{reason[1:]}; leave abort out.")
             if starts and minimum_samples(threshold) > starts and threshold.stat != "dropped":
                 message = f"the threshold needs {minimum_samples(threshold)} rows, about {starts:.0f} iterations are expected"
                 self._context.add("W406", message, "Run longer, or choose a coarser percentile.", pointer)

@@ -20,7 +20,7 @@ from maid_lab.model.units import (
     parse_size,
 )
 
-__all__ = ["METRICS", "STATS", "Threshold", "ThresholdError", "minimum_samples", "parse_threshold"]
+__all__ = ["METRICS", "STATS", "Threshold", "ThresholdError", "minimum_samples", "parse_threshold", "unwatchable"]
 
 STATS: Final = ("avg", "min", "max", "med", "stdev", "count", "rate", "goodput", "error_rate", "check_rate", "dropped", "apdex")
 METRICS: Final = (
@@ -123,6 +123,20 @@ def minimum_samples(threshold: Threshold) -> int:
     if threshold.stat in _FRACTIONS:
         return 100
     return 30 if threshold.stat in ("avg", "med", "stdev") else 1
+
+
+def unwatchable(threshold: Threshold, *, is_open: bool) -> str:
+    """Return why a threshold with `abort` cannot be watched while a test runs, empty when it can."""
+    if threshold.stat == "stdev":
+        return "a deviation is known only from the rows, at the end"
+    if threshold.stat in _VALUE_STATS | {"apdex"}:
+        if threshold.metric not in ("latency", "service", "response"):
+            return f"the metric {threshold.metric} is known only from the rows, at the end"
+        if threshold.metric == ("service" if is_open else "response"):
+            return f"the live view of this load holds {'response' if is_open else 'service'} times"
+    if threshold.selector_kind in ("status", "tag"):
+        return f"rows selected by {threshold.selector_kind} are known only at the end"
+    return ""
 
 
 def parse_threshold(source: str | Mapping[str, Any]) -> Threshold:

@@ -128,6 +128,7 @@ class HttpOperation:
         outcome = Outcome.CONNECT_ERROR if isinstance(error, MaidError) else Outcome.EXTRACT_MISS
         user.record(self.label, start=now, end=now, outcome=outcome, error=text)
         user.ready_ns = now
+        user.failed_by(self, outcome, text)
         return False
 
     # ---- the answer
