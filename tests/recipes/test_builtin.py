@@ -71,7 +71,7 @@ def test_a_recipe_loads_without_a_finding_under_the_id_of_its_file(path: Path) -
 
 @each_recipe
 @pytest.mark.parametrize("preset", PRESETS)
-def test_each_preset_plans_with_samples_enough_for_every_threshold(path: Path, preset: str) -> None:
+def test_each_preset_plans_without_a_finding(path: Path, preset: str) -> None:
     result = planned(path, preset)
     assert [str(each) for each in result.diagnostics] == []
     assert result.plan is not None
@@ -87,10 +87,10 @@ def test_presets_grow_from_smoke_to_peak(path: Path) -> None:
 
 
 @each_recipe
-def test_the_smoke_preset_is_over_in_half_a_minute(path: Path) -> None:
+def test_the_smoke_preset_is_over_within_a_minute(path: Path) -> None:
     plan = planned(path, "smoke").plan
     assert plan is not None
-    assert plan.duration_s <= 35 or all(load.model == "iterations" for load in plan.loads)
+    assert plan.duration_s <= 60 or all(load.model == "iterations" for load in plan.loads)
 
 
 @each_recipe
