@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,12 +28,14 @@ PRESETS: Final = ("smoke", "normal", "peak")
 each_recipe: Final = pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 
 
+@cache
 def recipe_of(path: Path) -> Recipe:
     recipe = load_recipe(path).recipe
     assert recipe is not None
     return recipe
 
 
+@cache
 def planned(path: Path, preset: str) -> PlanResult:
     return make_plan(load_recipe(path), preset=preset, read_data=rows_of)
 
