@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 __all__ = ["canonical_json", "content_hash", "json_schema", "trust_hash"]
@@ -47,7 +48,8 @@ def json_schema() -> dict[str, Any]:
 
 def _number(value: float) -> str:
     if value == int(value) and abs(value) < 1e21:
-        return str(int(value))
+        # The shortest digits that mean the number, not the exact ones: they differ above 2^53.
+        return f"{Decimal(repr(value)).to_integral_value() + 0:f}"
     mantissa, _, exponent = repr(value).partition("e")
     if not exponent:
         return mantissa

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from datetime import date
@@ -75,9 +76,12 @@ def _number(value: Any) -> float:
     if isinstance(value, bool):
         raise ValueError("a number is needed, not a boolean")  # noqa: TRY004 - a caller's value
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is not a number") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is not a number")
+    return number
 
 
 def _plain_number(value: Any) -> int | float:
@@ -106,7 +110,7 @@ def _date(value: Any) -> str:
 
 
 def _json(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
+    return json.loads(value, parse_constant=_number) if isinstance(value, str) else value
 
 
 _CONVERT: Final[dict[str, Callable[[Any], Any]]] = {
