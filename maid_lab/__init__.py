@@ -1,0 +1,39 @@
+"""MAID Lab: load testing and performance analytics that live in the notebook.
+
+The names below are imported when they are first used, so that `import maid_lab` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from maid_lab._version import __version__
+
+if TYPE_CHECKING:
+    from maid_lab.lab import Lab
+    from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, MaidError, Missing, Refused
+    from maid_lab.model.plan import Plan
+    from maid_lab.model.run_record import RunRecord
+
+__all__ = ["Conflict", "EngineFailure", "InvalidInput", "Lab", "MaidError", "Missing", "Plan", "Refused", "RunRecord", "__version__"]
+
+_HOMES: Final = {
+    "Lab": "maid_lab.lab",
+    "Plan": "maid_lab.model.plan",
+    "RunRecord": "maid_lab.model.run_record",
+    **dict.fromkeys(("Conflict", "EngineFailure", "InvalidInput", "MaidError", "Missing", "Refused"), "maid_lab.model.errors"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

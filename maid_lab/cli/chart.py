@@ -5,23 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from maid_lab.cli.text import span
+from maid_lab.model.schedules import level_at
 
 if TYPE_CHECKING:
     from maid_lab.model.plan import Load
 
-__all__ = ["level_at", "load_chart"]
+__all__ = ["load_chart"]
 
 _EIGHTHS: Final = " ▁▂▃▄▅▆▇█"
-
-
-def level_at(load: Load, at_s: float) -> float:
-    """Return the level of a load at a time from the start of the run; 0 before it starts and after it ends."""
-    since = at_s - load.start_at_s
-    for segment in load.segments:
-        if segment.start_s <= since < segment.end_s:
-            share = (since - segment.start_s) / (segment.end_s - segment.start_s)
-            return segment.level_from + (segment.level_to - segment.level_from) * share
-    return 0.0
 
 
 def load_chart(load: Load, *, end_s: float, width: int = 72, height: int = 8) -> list[str]:
@@ -33,7 +24,10 @@ def load_chart(load: Load, *, end_s: float, width: int = 72, height: int = 8) ->
         Size of the drawn area in characters; each is eight levels high.
     """
     end_s = end_s or load.end_s or 1.0
-    levels = [max(level_at(load, (column + shift) * end_s / width) for shift in (0.0, 0.5, 0.999)) for column in range(width)]
+    levels = [
+        max(level_at(load.segments, (column + shift) * end_s / width - load.start_at_s) for shift in (0.0, 0.5, 0.999))
+        for column in range(width)
+    ]
     top = load.peak or 1.0
     unit = "starts/s" if load.model == "rate" else "users"
     label = f"{top:g} {unit}"

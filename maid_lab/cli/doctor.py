@@ -90,7 +90,9 @@ def _event_loop(machine: Machine) -> Iterator[Finding]:
 
 
 def _cores(machine: Machine) -> Iterator[Finding]:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    from maid_lab.engine.pool import default_workers
+
+    usable = default_workers()
     if usable > 1:
         yield Finding(name="cores", state="ok", found=f"{usable} usable")
     else:

@@ -52,15 +52,12 @@ def wanted_workers(argv: Sequence[str]) -> int:
     if not argv or argv[0] not in _RUNNING or (len(argv) == 1 and argv[0] == "run") or _IDLE & set(argv):
         return 0
     given = _flag(argv) or os.environ.get("MAID_WORKERS", "") or _configured()
+    from maid_lab.engine.pool import default_workers
+
     try:
-        return int(given or 0) or cores()
+        return int(given or 0) or default_workers()
     except ValueError:
         return 0
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _flag(argv: Sequence[str]) -> str:

@@ -43,9 +43,12 @@ def finding_text(finding: Diagnostic, *, line: str = "") -> Text:
 
     style = _STYLES[finding.severity]
     text = Text.assemble((f"{finding.severity}[{finding.code}]", style), (f": {clean(finding.message)}\n", "bold"))
+    place = f"{clean(finding.source) or 'recipe'}:{finding.line}:{finding.column}" if finding.line else clean(finding.source)
     margin = " " * len(str(finding.line or ""))
-    if finding.source or finding.line:
-        place = f"{clean(finding.source) or 'recipe'}:{finding.line}:{finding.column}" if finding.line else clean(finding.source)
+    if not finding.pointer and (finding.line, finding.column) == (1, 1):
+        # Of the whole file, or of a flag: an arrow at the first character would say that the fault is there.
+        place, line = "", ""
+    if place:
         text.append(f"{margin}--> {place}\n", style="blue")
     elif finding.pointer:
         text.append(f"{margin}--> {clean(finding.pointer)}\n", style="blue")

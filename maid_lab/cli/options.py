@@ -19,7 +19,7 @@ _ENGINE = "Engine"
 _OUTPUT = "Output"
 
 RecipeRef = Annotated[str, typer.Argument(metavar="RECIPE", help="Id of a built-in recipe, or path of a recipe file.")]
-RunRef = Annotated[str, typer.Argument(metavar="RUN", help="Run id, the beginning of one that is unique, or `last`.")]
+RunRef = Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning or its end, or `last`.")]
 
 Host = Annotated[
     str | None, typer.Option("--host", "-H", metavar="URL", help="Base URL under test instead of the recipe's.", rich_help_panel=_LOAD)

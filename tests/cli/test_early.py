@@ -1,10 +1,10 @@
 import json
-import os
 from pathlib import Path
 
 import pytest
 
-from maid_lab.cli.early import cores, take, wanted_workers, warmed
+from maid_lab.cli.early import take, wanted_workers, warmed
+from maid_lab.engine.pool import default_workers as cores
 from maid_lab.services.settings import load_settings
 
 
@@ -45,10 +45,6 @@ def test_a_broken_settings_file_is_left_to_those_who_can_tell(home: Path) -> Non
     (home / "config.json").write_text("{")
     (home / "config.runtime.json").write_text("[]")
     assert wanted_workers(["run", "hello"]) == cores()
-
-
-def test_cores_are_those_that_may_be_used() -> None:
-    assert 1 <= cores() <= (os.cpu_count() or 1)
 
 
 def test_nothing_is_taken_when_nothing_was_warmed() -> None:

@@ -1,0 +1,115 @@
+"""`maid status`, `history`, `show` and `report`: what runs, and what ran."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maid_lab.cli.options import RunRef
+
+if TYPE_CHECKING:
+    from maid_lab.model.run_record import RunRecord
+
+__all__ = ["history", "report", "show", "status"]
+
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def status(*, as_json: JsonOutput = False) -> int:
+    """Show the run that is under way, here or in another process."""
+    from maid_lab.cli.progress import line
+    from maid_lab.cli.text import clean
+    from maid_lab.lab import Lab
+
+    live = Lab.glance()
+    if as_json:
+        sys.stdout.write(json.dumps(live, ensure_ascii=False) + "\n")
+    elif live is None:
+        sys.stdout.write("No run is under way.\n")
+    else:
+        sys.stdout.write(f"{clean(live['title'])}  run {live['run_id']}\n{line(live)}\n")
+    return 0
+
+
+def history(
+    *,
+    recipe: Annotated[str | None, typer.Option("--recipe", metavar="ID", help="Only runs of this recipe.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", metavar="WORD", help="Only runs with this tag.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, newest first.")] = 20,
+    as_json: JsonOutput = False,
+) -> int:
+    """List the runs that are kept, newest first."""
+    from maid_lab.cli.loop import run_async
+
+    records = run_async(_recent(recipe, tag, limit))
+    if as_json:
+        from maid_lab.cli.records import record_json
+
+        sys.stdout.write(json.dumps([record_json(record, summary=False) for record in records], ensure_ascii=False) + "\n")
+        return 0
+    if not records:
+        sys.stdout.write("No runs yet. Start with: maid demo\n")
+        return 0
+    from maid_lab.cli.records import print_history
+
+    print_history(records)
+    return 0
+
+
+def show(*, run: RunRef = "last", as_json: JsonOutput = False) -> int:
+    """Show the summary and verdict of a run."""
+    from maid_lab.cli.loop import run_async
+
+    record = run_async(_one(run))
+    if as_json:
+        from maid_lab.cli.records import record_json
+
+        sys.stdout.write(json.dumps(record_json(record), ensure_ascii=False) + "\n")
+        return 0
+    from maid_lab.cli.summary import print_summary
+
+    print_summary(record)
+    return 0
+
+
+def report(
+    *,
+    run: RunRef = "last",
+    output: Annotated[
+        list[Path] | None, typer.Option("--output", "-o", metavar="FILE", help="File to write; the suffix says the format; repeatable.")
+    ] = None,
+) -> int:
+    """Write the report of a run; without --output as HTML into the run's folder."""
+    from maid_lab.cli.loop import run_async
+    from maid_lab.cli.reports import check_files
+
+    check_files(output or [])
+    for path in run_async(_report(run, output or [])):
+        sys.stdout.write(f"{path}\n")
+    return 0
+
+
+async def _recent(recipe: str | None, tag: str | None, limit: int) -> list[RunRecord]:
+    from maid_lab.lab import Lab
+
+    async with Lab.open() as lab:
+        return await lab.history.recent(recipe=recipe, tag=tag, limit=limit)
+
+
+async def _one(reference: str) -> RunRecord:
+    from maid_lab.lab import Lab
+
+    async with Lab.open() as lab:
+        return await lab.history.find(reference)
+
+
+async def _report(reference: str, files: list[Path]) -> list[Path]:
+    from maid_lab.cli.reports import write_reports
+    from maid_lab.lab import Lab
+
+    async with Lab.open() as lab:
+        return await write_reports(lab, await lab.history.find(reference), files or [None])

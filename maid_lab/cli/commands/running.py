@@ -1,0 +1,108 @@
+"""`maid run`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from maid_lab.cli.options import (
+    DecreaseRate,
+    DecreaseTime,
+    Host,
+    IncreaseRate,
+    IncreaseTime,
+    Iterations,
+    Json,
+    Parameters,
+    ParametersFile,
+    Preset,
+    Quiet,
+    Rate,
+    RecipeRef,
+    ReportFiles,
+    RunName,
+    RunTags,
+    RunTime,
+    Scenarios,
+    Seed,
+    TestPlan,
+    Throttle,
+    Timeout,
+    Users,
+    Verbose,
+    Workers,
+)
+
+if TYPE_CHECKING:
+    from maid_lab.cli.request import RunRequest
+    from maid_lab.cli.session import Outcome
+
+__all__ = ["run"]
+
+
+def run(
+    *,
+    recipe: RecipeRef,
+    host: Host = None,
+    users: Users = None,
+    rate: Rate = None,
+    run_time: RunTime = None,
+    increase_rate: IncreaseRate = None,
+    increase_time: IncreaseTime = None,
+    decrease_rate: DecreaseRate = None,
+    decrease_time: DecreaseTime = None,
+    iterations: Iterations = None,
+    test_plan: TestPlan = None,
+    param: Parameters = None,
+    params_file: ParametersFile = None,
+    preset: Preset = None,
+    scenarios: Scenarios = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    throttle_requests: Throttle = None,
+    timeout: Timeout = None,
+    name: RunName = None,
+    tag: RunTags = None,
+    report_file: ReportFiles = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> int:
+    """Run a load test and store it. Exit code 0 passed, 1 threshold failed, 2 invalid input, 3 refused, 4 error, 130 interrupted."""
+    flags = dict(locals())
+    from maid_lab.cli.loop import run_async
+    from maid_lab.cli.request import request_from
+
+    return run_async(_run(request_from(recipe, flags), flags))
+
+
+async def _run(request: RunRequest, flags: dict[str, Any]) -> int:
+    from maid_lab.cli import early
+    from maid_lab.cli.progress import display_for
+    from maid_lab.cli.reports import check_files, write_reports
+    from maid_lab.cli.session import run_to_end
+    from maid_lab.lab import Lab
+
+    files = flags["report_file"] or []
+    check_files(files)
+    settings = {name: flags[name] for name in ("workers", "throttle_requests", "timeout")}
+    async with Lab.open(flags=settings) as lab:
+        lab.runs.adopt(early.take())
+        display = display_for(sys.stderr, quiet=flags["quiet"], verbose=flags["verbose"])
+        outcome = await run_to_end(lab, request, display=display, name=flags["name"] or "", tags=tuple(flags["tag"] or ()))
+        _tell(outcome, as_json=flags["as_json"])
+        for path in await write_reports(lab, outcome.record, files):
+            sys.stderr.write(f"report: {path}\n")
+        return outcome.exit_code
+
+
+def _tell(outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        from maid_lab.cli.records import record_json
+
+        sys.stdout.write(json.dumps(record_json(outcome.record), ensure_ascii=False) + "\n")
+        return
+    from maid_lab.cli.summary import print_summary
+
+    print_summary(outcome.record)

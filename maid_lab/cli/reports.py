@@ -1,0 +1,35 @@
+"""Reports asked for on the command line."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from maid_lab.model.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from maid_lab.lab import Lab
+    from maid_lab.model.run_record import RunRecord
+
+__all__ = ["check_files", "write_reports"]
+
+
+def check_files(files: Sequence[Path]) -> None:
+    """Raise `InvalidInput` for a report that could not be written, before a run is spent on it."""
+    if not files:
+        return
+    from maid_lab.services.reports.service import format_of
+
+    for path in files:
+        format_of(path)
+        if not path.absolute().parent.is_dir():
+            raise InvalidInput(f"the folder of report file {path} is not there.", hint=f"Make it: mkdir -p {path.parent}")
+
+
+async def write_reports(lab: Lab, record: RunRecord, files: Sequence[Path | None]) -> list[Path]:
+    """Write the reports of a run and return their paths; None stands for HTML in the run's folder."""
+    folder, plan = lab.history.folder(record.id), lab.history.plan(record.id)
+    return [await asyncio.to_thread(lab.reports.write, record, folder, plan, path=path) for path in files]

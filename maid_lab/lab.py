@@ -1,0 +1,131 @@
+"""The lab: the only place where store, engine, services and policies are put together."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from maid_lab.services.home import home_folder, open_home
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maid_lab.model.run_record import RunRecord
+    from maid_lab.model.snapshot import LiveStatus
+    from maid_lab.services.bus import Bus
+    from maid_lab.services.history import History
+    from maid_lab.services.library import RecipeLibrary
+    from maid_lab.services.reports.service import ReportService
+    from maid_lab.services.runs import RunService
+    from maid_lab.services.settings import Settings
+
+__all__ = ["Lab"]
+
+
+class Lab:
+    """Everything that runs tests and keeps their history, over one home folder; an async context manager.
+
+    Attributes
+    ----------
+    home : Path
+        The home folder.
+    settings : Settings
+        Settings of the program.
+    bus : Bus
+        What happens, by topic.
+    library : RecipeLibrary
+        Recipes by name.
+    runs : RunService
+        Plans and runs tests.
+    history : History
+        What ran.
+    recovered : list of RunRecord
+        Runs that had been left open and were closed when the lab was opened.
+
+    Examples
+    --------
+    >>> async def front_page():
+    ...     async with Lab.open() as lab:
+    ...         plan = await lab.runs.plan("hello")
+    ...         return await lab.runs.wait(await lab.runs.start(plan))
+    """
+
+    def __init__(self, *, home: Path, settings: Settings, bus: Bus, library: RecipeLibrary, runs: RunService, history: History) -> None:
+        self.home = home
+        self.settings = settings
+        self.bus = bus
+        self.library = library
+        self.runs = runs
+        self.history = history
+        self.recovered: list[RunRecord] = []
+
+    @classmethod
+    def open(cls, home: Path | None = None, *, flags: Mapping[str, Any] | None = None) -> Lab:
+        """Put a lab together; enter it to begin.
+
+        Parameters
+        ----------
+        home : Path, optional
+            Home folder; `MAID_HOME` or `<jupyter data dir>/maid` by default.
+        flags : mapping, optional
+            Settings that win over files and environment; None means "not given".
+
+        Raises
+        ------
+        InvalidInput
+            If a setting is wrong.
+        Refused
+            If the home folder is open to others, or the target policy cannot be read.
+        """
+        from maid_lab.services.archive import Archive
+        from maid_lab.services.bundled import BundledTargets
+        from maid_lab.services.bus import Bus
+        from maid_lab.services.engines import LocalEngine
+        from maid_lab.services.history import History
+        from maid_lab.services.library import RecipeLibrary
+        from maid_lab.services.planning import Planner
+        from maid_lab.services.policy import TargetGate
+        from maid_lab.services.runs import RunService
+        from maid_lab.services.settings import load_settings
+
+        folder = open_home(home or home_folder())
+        settings, library, bus = load_settings(folder, flags=flags), RecipeLibrary(folder), Bus()
+        runs = RunService(
+            settings=settings,
+            planner=Planner(library, settings),
+            gate=TargetGate.load(folder),
+            archive=Archive(folder),
+            engine=LocalEngine(),
+            bus=bus,
+            bundled=BundledTargets,
+        )
+        return cls(home=folder, settings=settings, bus=bus, library=library, runs=runs, history=History(folder))
+
+    @staticmethod
+    def glance(home: Path | None = None) -> LiveStatus | None:
+        """Return the newest status of the run that is under way in any process, without opening anything."""
+        from maid_lab.services.archive import Archive
+
+        return cast("LiveStatus | None", Archive(home or home_folder()).live_status())
+
+    @property
+    def reports(self) -> ReportService:
+        """Writes reports; imported when first used."""
+        from maid_lab.services.reports.service import ReportService
+
+        return ReportService()
+
+    async def close(self) -> None:
+        """Stop what is under way, keep its rows, and end all workers."""
+        await self.runs.close()
+
+    async def __aenter__(self) -> Self:
+        from maid_lab.services.recovery import recover
+
+        self.recovered = await asyncio.to_thread(recover, self.home)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()

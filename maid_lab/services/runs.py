@@ -1,0 +1,291 @@
+"""Runs: from a recipe to a plan, from a plan to a finished record. One run at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, Missing
+from maid_lab.model.states import RunStatus
+from maid_lab.services.admission import admit
+from maid_lab.services.bus import METRICS, TEST_COMPLETED, TEST_STARTED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from maid_lab.engine.supervisor import RunEnd
+    from maid_lab.model.plan import Plan
+    from maid_lab.model.run_record import RunRecord
+    from maid_lab.model.snapshot import LiveStatus
+    from maid_lab.services.archive import Archive
+    from maid_lab.services.bundled import BundledTargets
+    from maid_lab.services.bus import Bus
+    from maid_lab.services.engines import Engine, Pool, RunSupervisor, StopMode
+    from maid_lab.services.planning import Planned, Planner
+    from maid_lab.services.policy import TargetGate
+    from maid_lab.services.settings import Settings
+
+__all__ = ["RunService"]
+
+log = logging.getLogger(__name__)
+
+#: The catalogue is told of a run when its first request is out, at the latest after this time: loading DuckDB costs the supervising
+#: process a tenth of a second that would otherwise lie before the first request.
+_LIST_AFTER_S: Final = 1.0
+_RECALLED_PLANS: Final = 16
+
+
+@dataclass(slots=True, eq=False)
+class _Live:
+    """The run that holds the slot."""
+
+    record: RunRecord
+    plan: Plan
+    supervisor: RunSupervisor
+    pool: Pool
+    slot: Any
+    bundled: BundledTargets
+    task: asyncio.Task[RunRecord] | None = None
+
+
+class RunService:
+    """Plans and runs tests in this process.
+
+    Parameters
+    ----------
+    settings : Settings
+        Number of workers and least free disk space.
+    planner : Planner
+        Turns recipes into plans.
+    gate : TargetGate
+        Decides which addresses may be loaded.
+    archive : Archive
+        Keeps records and rows.
+    engine : Engine
+        Makes the load.
+    bus : Bus
+        Hears of the run while it lives.
+    bundled : callable
+        Makes a holder of bundled targets, one for each run.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        planner: Planner,
+        gate: TargetGate,
+        archive: Archive,
+        engine: Engine,
+        bus: Bus,
+        bundled: Callable[[], BundledTargets],
+    ) -> None:
+        self._settings = settings
+        self._planner = planner
+        self._gate = gate
+        self._archive = archive
+        self._engine = engine
+        self._bus = bus
+        self._bundled = bundled
+        self._pool: Pool | None = None
+        self._planned: dict[str, Planned] = {}
+        self._live: _Live | None = None
+        self._finished: dict[str, RunRecord] = {}
+
+    def adopt(self, pool: Pool | None) -> None:
+        """Take workers that were started early, for the first run; this service ends them."""
+        self._pool = pool
+
+    async def plan(
+        self, recipe: str, parameters: Mapping[str, Any] | None = None, overrides: Mapping[str, Any] | None = None, *, preset: str = ""
+    ) -> Plan:
+        """Return the plan of a recipe: validated, admitted by the policy, addresses pinned.
+
+        Parameters
+        ----------
+        recipe : str
+            Id of a recipe, path of a file, or the text of a recipe.
+        parameters, overrides : mapping
+            Values of recipe parameters; changes of the load as recipe.md, section 4, lists them.
+
+        Raises
+        ------
+        InvalidInput
+            With the diagnostics.
+        Refused
+            If the policy does not allow a target or a cap is exceeded.
+        """
+        return (await self.planned(recipe, parameters, overrides, preset=preset)).plan
+
+    async def planned(
+        self, recipe: str, parameters: Mapping[str, Any] | None = None, overrides: Mapping[str, Any] | None = None, *, preset: str = ""
+    ) -> Planned:
+        """Return the plan with its warnings and the recipe it came from."""
+        planned = self._planner.plan(recipe, parameters or {}, overrides or {}, preset=preset)
+        planned = replace(planned, plan=await admit(planned.plan, self._gate))
+        self._planned[planned.plan.plan_hash] = planned
+        for oldest in list(self._planned)[:-_RECALLED_PLANS]:
+            del self._planned[oldest]
+        return planned
+
+    async def start(self, plan: Plan, *, name: str = "", tags: tuple[str, ...] = ()) -> str:
+        """Start a plan that this service made, and return the run's id at once.
+
+        Raises
+        ------
+        Conflict
+            If a run is under way, here or in another process; names it.
+        EngineFailure
+            If the disk is too full to keep rows.
+        """
+        planned = self._planned.get(plan.plan_hash)
+        if planned is None:
+            raise InvalidInput(
+                f"plan {plan.plan_hash[:12] or '(without hash)'} was not made by this service.", hint="Plan the recipe again."
+            )
+        if self._live is not None:
+            raise Conflict(f"run {self._live.record.id} ({self._live.plan.title}) is under way.", hint="Wait for it, or stop it first.")
+        _check_disk(self._archive.home, self._settings.min_free_bytes)
+        record = self._archive.new_record(planned, name=name, tags=tags)
+        slot = self._archive.claim(record)
+        bundled = self._bundled()
+        try:
+            resolved = await bundled.start_for(plan)
+            folder = self._archive.begin(record, resolved, planned.recipe_text)
+            pool = self._take_pool()
+            supervisor = self._engine.supervisor(
+                run_id=record.id, plan=resolved, folder=folder, pool=pool, secrets=planned.secrets, publish=self._bus.publish
+            )
+        except BaseException:
+            self._archive.discard(record)
+            await bundled.stop()
+            slot.release()
+            raise
+        self._live = _Live(record=record, plan=resolved, supervisor=supervisor, pool=pool, slot=slot, bundled=bundled)
+        self._live.task = asyncio.create_task(self._course(self._live), name=f"run {record.id}")
+        return record.id
+
+    async def wait(self, run_id: str) -> RunRecord:
+        """Wait for the end of a run and return its record; cancelling the wait does not stop the run.
+
+        Raises
+        ------
+        Missing
+            If this service did not start the run.
+        """
+        if run_id in self._finished:
+            return self._finished[run_id]
+        if self._live is None or self._live.record.id != run_id or self._live.task is None:
+            raise Missing(f"run {run_id} was not started here.", hint="maid history lists runs.")
+        return await asyncio.shield(self._live.task)
+
+    def stop(self, *, mode: StopMode = "graceful", reason: str = "stopped by request") -> None:
+        """End the run that is under way.
+
+        Parameters
+        ----------
+        mode : str
+            `graceful` lets answers under way arrive, for a bounded time; `kill` cuts everything at once.
+
+        Raises
+        ------
+        Missing
+            If no run is under way here.
+        """
+        if self._live is None:
+            raise Missing("no run is under way here.", hint="maid status shows runs of other processes.")
+        self._live.supervisor.stop(mode=mode, reason=reason)
+
+    @property
+    def status(self) -> LiveStatus | None:
+        """The newest state of the run in this process, else of the one that holds the slot, else None."""
+        return self._live.supervisor.status if self._live is not None else cast("LiveStatus | None", self._archive.live_status())
+
+    async def close(self) -> None:
+        """Stop what is under way, keep its rows, and end all workers."""
+        if self._live is not None and self._live.task is not None:
+            self._live.supervisor.stop(mode="kill", reason="the program was closed")
+            await self._live.task
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    # ---- the course of a run
+
+    async def _course(self, live: _Live) -> RunRecord:
+        try:
+            live.record = self._archive.note(live.record, status=str(RunStatus.RUNNING), start_time=datetime.now(UTC))
+            self._bus.publish(TEST_STARTED, _started(live))
+            listing = asyncio.create_task(self._list_soon(live.record))
+            end = await self._supervise(live)
+            await live.pool.close()
+            await listing
+            live.record = await asyncio.to_thread(self._archive.finish, live.record, live.plan, end)
+            self._finished[live.record.id] = live.record
+            self._bus.publish(TEST_COMPLETED, _completed(live.record))
+            return live.record
+        finally:
+            self._live = None
+            await live.pool.close()
+            await live.bundled.stop()
+            live.slot.release()
+
+    async def _supervise(self, live: _Live) -> RunEnd:
+        from maid_lab.engine.supervisor import RunEnd
+
+        started = datetime.now(UTC)
+        try:
+            return await live.supervisor.run()
+        except EngineFailure as error:
+            reason = str(error)
+        except Exception as error:
+            log.exception("the supervisor of run %s failed", live.record.id)
+            reason = f"supervisor failed: {type(error).__name__}: {error}"
+        return RunEnd(
+            status=RunStatus.FAILED, reason=reason, generator_bound=False, started_at=started, ended_at=datetime.now(UTC), interrupted=False
+        )  # fmt: skip
+
+    async def _list_soon(self, record: RunRecord) -> None:
+        """Write the running run into the catalogue once its requests are out, so that `maid history` shows it."""
+        sending = asyncio.Event()
+        with self._bus.listening(lambda _, live: sending.set() if live["requests"] else None, topics=[METRICS]):
+            try:
+                await asyncio.wait_for(sending.wait(), _LIST_AFTER_S)
+            except TimeoutError:
+                log.debug("run %s: no request within %s s", record.id, _LIST_AFTER_S)
+        await asyncio.to_thread(self._archive.list, record)
+
+    def _take_pool(self) -> Pool:
+        pool, self._pool = self._pool, None
+        wanted = self._settings.workers
+        if pool is not None and wanted and len(pool.workers) != wanted:
+            # Only the first run of a process can find workers that were started early; their number was read from the same settings.
+            log.warning("%d workers were started early, %d are wanted", len(pool.workers), wanted)
+        return pool or self._engine.warm(wanted)
+
+
+def _check_disk(home: Path, least: int) -> None:
+    free = shutil.disk_usage(home).free
+    if free < least:
+        message = f"E407 only {free / 2**20:.0f} MiB are free at {home}; a run needs {least / 2**20:.0f} MiB to keep its rows."
+        raise EngineFailure(message, hint="Make room, set MAID_HOME to a larger disk, or lower the setting min_free_bytes.")
+
+
+def _started(live: _Live) -> dict[str, Any]:
+    return {"run_id": live.record.id, "title": live.plan.title, "recipe_id": live.plan.recipe_id, "plan_hash": live.plan.plan_hash}
+
+
+def _completed(record: RunRecord) -> dict[str, Any]:
+    return {
+        "run_id": record.id,
+        "title": record.name,
+        "status": str(record.status),
+        "verdict": record.verdict,
+        "reason": record.reason,
+        "rows": record.rows_count,
+    }
