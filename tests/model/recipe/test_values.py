@@ -30,9 +30,11 @@ def test_texts_of_a_caller_become_typed_values(kind: str, given: Any, value: Any
     ("kind", "given", "message"),
     [
         ("integer", "1.5", "not a whole number"), ("integer", "x", "not a number"), ("integer", True, "not a boolean"), ("integer", "nan", "not a number"),
-        ("number", "inf", "not a number"), ("number", [], "not a number"), ("boolean", "maybe", "neither true nor false"), ("duration", "soon", "not a duration"),
+        ("number", "inf", "not a number"), ("number", [], "not a number"), ("boolean", "maybe", "neither true nor false"),
+        ("duration", "soon", "not a duration"),
         ("rate", "fast", "not a rate"), ("size", "-1", "not a size"), ("percent", "101%", "not a percentage"), ("url", "ftp://a", "not an address"),
-        ("url", "javascript:x", "not an address"), ("date", "23.11.2026", "2026"), ("json", "{", "Expecting"), ("json", "[NaN]", "not a number"), ("string", {"a": 1}, "text is needed"),
+        ("url", "javascript:x", "not an address"), ("date", "23.11.2026", "2026"), ("json", "{", "Expecting"),
+        ("json", "[NaN]", "not a number"), ("string", {"a": 1}, "text is needed"),
     ],
 )  # fmt: skip
 def test_a_value_of_another_kind_is_refused(kind: str, given: Any, message: str) -> None:
