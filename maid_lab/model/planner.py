@@ -6,17 +6,21 @@ import fnmatch
 import math
 import secrets as randomness
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from maid_lab.model import plan as out
 from maid_lab.model.diagnostics import Diagnostic, has_errors
+from maid_lab.model.functions import text_of
 from maid_lab.model.nearest import did_you_mean
 from maid_lab.model.planning.context import Context, PlanningError
+from maid_lab.model.planning.leaves import Leaves
 from maid_lab.model.planning.loads import plan_loads
+from maid_lab.model.planning.overrides import Overrides, read_overrides
 from maid_lab.model.planning.parameters import resolve_parameters
-from maid_lab.model.planning.steps import StepPlanner, think_step
+from maid_lab.model.planning.steps import StepPlanner, fragment_names, think_step
+from maid_lab.model.planning.walks import has_dollar, has_relative_url
 from maid_lab.model.recipe.identity import content_hash
 from maid_lab.model.recipe.loading import Loaded
 from maid_lab.model.recipe.scopes import Names, defined_in, names_of
@@ -30,6 +34,10 @@ from maid_lab.model.units import parse_duration, parse_rate
 
 __all__ = ["DataError", "PlanResult", "ReadData", "make_plan"]
 
+#: Reports that can be written.
+OUTPUTS: Final = ("html", "json", "csv", "md", "junit")
+#: Labels that workers make while running are counted from here on.
+MAX_LABELS: Final = 32_768
 #: More users than this need more memory and sockets than one machine has.
 MAX_USERS: Final = 1_000_000
 
@@ -66,7 +74,7 @@ class PlanResult:
 
     plan: out.Plan | None
     diagnostics: tuple[Diagnostic, ...]
-    secrets: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def make_plan(
@@ -100,17 +108,16 @@ def make_plan(
     if recipe is None or has_errors(loaded.diagnostics):
         return PlanResult(plan=None, diagnostics=loaded.diagnostics)
     values = resolve_parameters(loaded, parameters or {}, preset, environment or {})
-    context = Context(loaded.document, values.plain)
+    secret_keys = frozenset(parameter.key for parameter in recipe.parameters if parameter.type == "secret")
+    context = Context(loaded.document, values.plain, secret_keys)
     if values.found:
         return PlanResult(plan=None, diagnostics=(*loaded.diagnostics, *values.found))
     plan = None
     try:
-        plan = _Planner(recipe, loaded, context, overrides or {}, read_data, values.secrets).plan()
+        plan = _Planner(recipe, loaded, context, read_overrides(overrides or {}, context), read_data).plan()
     except PlanningError:
-        pass
-    except ValueError as error:
-        # Overrides of the caller have no place in the recipe.
-        context.add("E230", str(error), "Mend the value that was given.", "")
+        # The findings say why; there is no plan.
+        plan = None
     found = (*loaded.diagnostics, *context.found)
     return PlanResult(plan=None if has_errors(found) else plan, diagnostics=found, secrets=values.secrets)
 
@@ -121,30 +128,32 @@ class _Planner:
         recipe: Recipe,
         loaded: Loaded,
         context: Context,
-        overrides: Mapping[str, Any],
+        overrides: Overrides,
         read_data: ReadData | None,
-        secrets: Mapping[str, str],
     ) -> None:
         self._recipe = recipe
         self._loaded = loaded
         self._context = context
         self._overrides = overrides
         self._read_data = read_data
-        self._secrets = secrets
         self._data: dict[str, Any] = loaded.document.data
+        self._fields: dict[str, frozenset[str]] = {}
 
     def plan(self) -> out.Plan:
         recipe, context = self._recipe, self._context
-        seed = int(self._overrides.get("seed") or recipe.seed or randomness.randbelow(2**53))
+        given = recipe.seed if self._overrides.seed is None else self._overrides.seed
+        seed = randomness.randbelow(2**53) if given is None else given
         for name, value in recipe.variables.items():
             context.variables[name] = context.value(value, _same, f"/variables/{name}")
         self._refuse_parts()
         scenarios = self._chosen_scenarios()
+        data = self._data_sets()
         loads = plan_loads(recipe, scenarios, self._overrides, seed, context)
         planned = tuple(self._scenario(scenario, self._index_of(scenario)) for scenario in scenarios)
         setup, teardown = self._once("setup"), self._once("teardown")
         thresholds = self._thresholds(loads)
-        data = self._data_sets()
+        targets = self._targets((*planned, *(out.Scenario(name="", label=0, weight=0, steps=steps) for steps in (setup, teardown))))
+        self._check_scenarios(planned, loads)
         if has_errors(context.found):
             raise PlanningError
         plan = out.Plan(
@@ -153,7 +162,7 @@ class _Planner:
             title=recipe.title,
             content_hash=content_hash(self._data, self._loaded.fragment_hashes),
             seed=seed,
-            targets=self._targets(),
+            targets=targets,
             loads=loads,
             scenarios=planned,
             labels=tuple(context.labels),
@@ -161,7 +170,7 @@ class _Planner:
             teardown=teardown,
             parameters=tuple(sorted(context.parameters.items())),
             variables=tuple(sorted(context.variables.items())),
-            secrets=tuple(sorted(self._secrets)),
+            secrets=tuple(sorted(context.used_secrets)),
             data=data,
             thresholds=thresholds,
             throttle_per_s=self._throttle(),
@@ -182,7 +191,7 @@ class _Planner:
     # ---- scenarios
 
     def _chosen_scenarios(self) -> list[Scenario]:
-        patterns = self._overrides.get("scenarios")
+        patterns = self._overrides.scenarios
         scenarios = list(self._recipe.scenarios)
         if not patterns:
             return scenarios
@@ -198,15 +207,18 @@ class _Planner:
 
     def _scenario(self, scenario: Scenario, index: int) -> out.Scenario:
         context, pointer = self._context, f"/scenarios/{index}"
-        names = names_of(self._data, self._data["scenarios"][index], self._loaded.base_dir)
-        fixed = self._fixed()
-        tags = tuple((key, str(context.value(value, str, f"{pointer}/tags/{key}"))) for key, value in scenario.tags.items())
+        known = names_of(self._data, self._data["scenarios"][index], self._loaded.base_dir)
+        # The data set was read by now, so its fields are known whatever its format.
+        row, made = self._fields.get(scenario.data or "", frozenset()), fragment_names(self._loaded)
+        names = replace(known, row=row, variables=known.variables | made)
+        tags = tuple((key, context.value(value, text_of, f"{pointer}/tags/{key}")) for key, value in scenario.tags.items())
         label = context.label(out.Label(scenario=scenario.name, transaction="", name=scenario.name, kind="iteration", tags=tags))
 
         def steps(section: str, field: str, written: list[Any]) -> tuple[out.Step, ...]:
             return self._step_planner(names, scenario.name, section, tags).steps(written, f"{pointer}/{field}")
 
-        think = think_step(scenario.think, context, names, fixed, f"{pointer}/think") if scenario.think is not None else None
+        leaves = Leaves(context, names, self._fixed())
+        think = think_step(scenario.think, leaves, f"{pointer}/think") if scenario.think is not None else None
         return out.Scenario(
             name=scenario.name,
             label=label,
@@ -214,7 +226,7 @@ class _Planner:
             steps=steps("scenario", "steps", scenario.steps),
             think=think,
             pace_s=context.value(scenario.pace, parse_duration, f"{pointer}/pace"),
-            host="" if self._overrides.get("host") else context.value(scenario.host or "", str, f"{pointer}/host"),
+            host="" if self._overrides.host else context.value(scenario.host or "", str, f"{pointer}/host"),
             data=scenario.data or "",
             session=scenario.session,
             scheduler=scenario.scheduler or "",
@@ -229,15 +241,14 @@ class _Planner:
         if not written:
             return ()
         common = names_of(self._data, None, self._loaded.base_dir)
-        names = Names(common.params, common.secrets, common.variables | defined_in(self._data.get(field_name)))
+        made = defined_in(self._data.get(field_name)) | fragment_names(self._loaded)
+        names = Names(common.params, common.secrets, common.variables | made)
         return self._step_planner(names, "", field_name, ()).steps(written, f"/{field_name}")
 
     def _step_planner(self, names: Names, scenario: str, section: str, tags: tuple[tuple[str, str], ...]) -> StepPlanner:
         return StepPlanner(
-            self._context,
+            Leaves(self._context, names, self._fixed()),
             self._loaded,
-            names=names,
-            fixed=self._fixed(),
             scenario=scenario,
             section=section,
             defaults=self._recipe.target.defaults,
@@ -247,28 +258,30 @@ class _Planner:
 
     def _fixed(self) -> frozenset[str]:
         """Return the variables that no step changes."""
-        changed = defined_in([self._data.get(field) for field in ("setup", "teardown", "scenarios")])
+        changed = defined_in([self._data.get(field) for field in ("setup", "teardown", "scenarios")]) | fragment_names(self._loaded)
+        changed |= {name for include in self._recipe.include for name in include.values}
         return frozenset(self._context.variables) - changed
 
     # ---- target, data, thresholds
 
-    def _targets(self) -> tuple[out.Target, ...]:
+    def _targets(self, scenarios: tuple[out.Scenario, ...]) -> tuple[out.Target, ...]:
         target, context = self._recipe.target, self._context
-        host = self._overrides.get("host")
+        host = self._overrides.host
         if host:
-            found = [(str(host), 1)]
+            found = [(host, 1)]
         elif target.hosts is not None:
             found = [(context.value(item.base_url, str, f"/target/hosts/{i}/base_url"), item.weight) for i, item in enumerate(target.hosts)]
         elif target.base_url is not None:
             found = [(context.value(target.base_url, str, "/target/base_url"), 1)]
         else:
             found = []
-        if not found and not all(scenario.host for scenario in self._recipe.scenarios):
+        if not found and any(not scenario.host and has_relative_url(scenario) for scenario in scenarios):
             context.add("E102", "the recipe says nowhere what to test", "Set target.base_url, or give --host URL.", "/target")
-        for url, _ in found:
+        if found and not any(weight for _, weight in found):
+            context.add("E232", "all hosts have weight 0", "Give at least one a weight.", "/target/hosts")
+        for url in [url for url, _ in found] + [scenario.host for scenario in scenarios if scenario.host]:
             if not url.startswith(("http://", "https://", "demo:")):
-                place = "" if host else "/target"
-                context.add("E104", f"{url!r} is not an address", "Write it as http://host:port or demo:shop.", place)
+                context.add("E104", f"{url!r} is not an address", "Write it as http://host:port or demo:shop.", "/target")
         return tuple(out.Target(base_url=url, weight=weight) for url, weight in found)
 
     def _data_sets(self) -> tuple[out.DataSet, ...]:
@@ -282,8 +295,12 @@ class _Planner:
             try:
                 rows, digest = (self._read_data or _no_data)(data_set, path, self._loaded.base_dir)
             except DataError as error:
-                self._context.add(error.code, f"data set {data_set.name}: {error}", "Check the path and the file.", f"{pointer}/path")
-                continue
+                place = f"{pointer}/path" if data_set.path is not None else f"{pointer}/rows"
+                self._context.add(error.code, f"data set {data_set.name}: {error}", "Check the path and the file.", place)
+                raise PlanningError from None
+            self._fields[data_set.name] = frozenset(key for row in rows for key in row)
+            if has_dollar(rows):
+                self._context.refuse("the key $ by itself", pointer, "Rename it in the data.")
             result.append(
                 out.DataSet(
                     name=data_set.name, path=path, rows=rows, order=data_set.order, per=data_set.per, unique=data_set.unique,
@@ -330,9 +347,17 @@ class _Planner:
             if getattr(self._recipe.target, protocol) is not None:
                 self._context.refuse(f"target.{protocol}", f"/target/{protocol}")
 
+    def _check_scenarios(self, scenarios: tuple[out.Scenario, ...], loads: tuple[out.Load, ...]) -> None:
+        for index, scenario in enumerate(scenarios):
+            if scenario.pace_s and any(load.model == "rate" and index in load.order for load in loads):
+                message = f"pace of scenario {scenario.name!r} in an open load"
+                self._context.refuse(message, "/scenarios", "The rate says when iterations start; leave pace out.")
+        for number, output in enumerate(self._recipe.outputs):
+            if output.type not in OUTPUTS:
+                self._context.refuse(f"the output {output.type}", f"/outputs/{number}/type", did_you_mean(output.type, OUTPUTS))
+
     def _throttle(self) -> float:
-        given = self._overrides.get("throttle")
-        given = self._recipe.throttle if given is None else given
+        given = self._recipe.throttle if self._overrides.throttle is None else self._overrides.throttle
         return 0.0 if given is None else self._context.value(given, parse_rate, "/throttle")
 
     def _limit(self, key: str) -> int:
@@ -352,6 +377,10 @@ class _Planner:
             allowed = math.inf if limit is None else context.value(limit, parse, f"/limits/{key}")
             if actual > allowed:
                 context.add("E303", f"the load asks for {actual:g}, limits.{key} allows {allowed:g}", "Lower the load.", f"/limits/{key}")
+        if len(plan.labels) > MAX_LABELS:
+            context.add(
+                "E402", f"the plan has {len(plan.labels)} names; at most {MAX_LABELS} are kept apart", "Name requests alike.", "/scenarios"
+            )
         if plan.peak_users > MAX_USERS:
             context.add("E402", f"the plan has {plan.peak_users} users; at most {MAX_USERS} run on one machine", "Lower the load.", "/load")
         for load in plan.loads:

@@ -18,6 +18,7 @@ Run = Callable[[Any, str], Any]
 _SOURCES: Final = ("json", "regex", "header", "cookie", "status")
 _KINDS: Final = ("status", "json", "body_contains", "body_matches", "title", "header", "content_type", "size", "latency", "redirect", "not")
 _LIMIT: Final = re.compile(r"\s*(<=|>=|==|<|>)\s*(.+?)\s*")
+_STATUS: Final = re.compile(r"[1-5](?:xx|\d\d)")
 _OPS: Final = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "equals"}
 _TEXT_OPS: Final = {
     "body_contains": "contains",
@@ -34,7 +35,9 @@ def plan_extract(extract: Extract, run: Run, context: Context, pointer: str) -> 
         context.refuse(f"extract by {extract.source}", f"{pointer}/{extract.source}")
         raise PlanningError
     if extract.source == "regex":
-        _check_pattern(extract.expr, context, f"{pointer}/regex")
+        groups = _check_pattern(extract.expr, context, f"{pointer}/regex").groups
+        if "group" in extract.model_fields_set and extract.group > groups:
+            context.add("E104", f"the pattern has {groups} groups, not {extract.group}", "Mend group or the pattern.", f"{pointer}/group")
     if extract.source == "json":
         _check_path(extract.expr, context, f"{pointer}/json")
     return out.Extract(
@@ -69,7 +72,7 @@ def plan_check(check: Check, run: Run, context: Context, pointer: str, *, negate
     if kind == "body_matches" and "{{" not in value:
         _check_pattern(value, context, place)
     op = _TEXT_OPS.get(kind, "in")
-    wanted = (value if isinstance(value, list) else [value]) if kind == "status" else run(value, place)
+    wanted = _check_status(value, context, place) if kind == "status" else run(value, place)
     return out.Check(kind=kind, op=op, value=wanted, negated=negated, text=_text(kind, value, negated=negated))
 
 
@@ -94,9 +97,17 @@ def _text(kind: str, value: Any, *, negated: bool) -> str:
     return f"{'not ' if negated else ''}{kind} {shown}"[:120]
 
 
-def _check_pattern(pattern: str, context: Context, pointer: str) -> None:
+def _check_status(value: Any, context: Context, pointer: str) -> list[Any]:
+    words = value if isinstance(value, list) else [value]
+    for word in words:
+        if _STATUS.fullmatch(str(word).lower()) is None:
+            context.add("E104", f"{word!r} is not a status", "Write 200, a list of them, or 2xx.", pointer)
+    return words
+
+
+def _check_pattern(pattern: str, context: Context, pointer: str) -> re.Pattern[str]:
     try:
-        re.compile(pattern)
+        return re.compile(pattern)
     except re.error as error:
         context.add("E104", f"the pattern {pattern!r} is not a regular expression: {error}", "Mend the pattern.", pointer)
         raise PlanningError from None

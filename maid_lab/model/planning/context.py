@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from maid_lab.model.diagnostics import Diagnostic, Severity
-from maid_lab.model.expressions import Scope, parse_expression
+from maid_lab.model.expressions import MAX_LENGTH, NAMESPACES, Expression, Scope, parse_expression
 from maid_lab.model.functions import RANDOM
+from maid_lab.model.nearest import did_you_mean
 from maid_lab.model.plan import Label
 from maid_lab.model.recipe.document import Document
 from maid_lab.model.recipe.scopes import Names
-from maid_lab.model.templates import Template, is_template, parse_template
+from maid_lab.model.templates import Template, escaped, is_template, parse_template
 
-__all__ = ["Context", "PlanningError"]
+__all__ = ["Context", "PlanningError", "where"]
 
 T = TypeVar("T")
 
@@ -31,20 +32,31 @@ class Context:
         For places.
     parameters : mapping
         Typed values of parameters that are not secret.
+    secrets : frozenset of str
+        Keys of the secret parameters.
     """
 
-    def __init__(self, document: Document, parameters: Mapping[str, Any]) -> None:
+    def __init__(self, document: Document, parameters: Mapping[str, Any], secrets: frozenset[str] = frozenset()) -> None:
         self._document = document
         self.parameters = dict(parameters)
+        self.secrets = secrets
+        self.used_secrets: set[str] = set()
         self.variables: dict[str, Any] = {}
         self.found: list[Diagnostic] = []
         self.labels: list[Label] = [Label(scenario="", transaction="", name="users", kind="users")]
         self._label_ids: dict[Label, int] = {}
 
+    @property
+    def data(self) -> dict[str, Any]:
+        """The recipe as it was parsed."""
+        return self._document.data if isinstance(self._document.data, dict) else {}
+
     # ---- findings
 
     def add(self, code: str, message: str, hint: str, pointer: str) -> None:
-        """Note a finding at a place of the recipe."""
+        """Note a finding at a place of the recipe; defaults of the target are looked at for each request, and reported once."""
+        if any((item.code, item.message, item.pointer) == (code, message, pointer) for item in self.found):
+            return
         line, column = self._document.place(pointer)
         severity: Severity = "warning" if code[0] == "W" else "error"
         self.found.append(
@@ -86,17 +98,20 @@ class Context:
         try:
             found = self.evaluated(leaf)
             return convert(found)
+        except _RunTimeValueError as error:
+            self.add("E213", f"{where(pointer)}: {error}", "Use params, variables or a constant here, or move it into a step.", pointer)
         except (ValueError, TypeError) as error:
-            self.add("E215", f"{pointer.lstrip('/').replace('/', '.')}: {error}", "Mend the expression or the parameter.", pointer)
-            raise PlanningError from None
+            self.add("E215", f"{where(pointer)}: {error}", "Mend the expression or the parameter.", pointer)
+        raise PlanningError
 
     def evaluated(self, leaf: Any) -> Any:
         """Return a tree with its expressions computed."""
         if isinstance(leaf, str):
             if not is_template(leaf):
                 return leaf
-            template = parse_template(leaf)
-            return template.qualify(self._qualifier()).compile()(self._scope())
+            template = parse_template(leaf).qualify(self._qualifier())
+            _refuse_run_time(template)
+            return template.compile()(self._scope())
         if isinstance(leaf, Mapping):
             return {key: self.evaluated(item) for key, item in leaf.items()}
         return [self.evaluated(item) for item in leaf] if isinstance(leaf, list | tuple) else leaf
@@ -116,35 +131,57 @@ class Context:
         if isinstance(tree, str):
             return self._folded_text(tree, names, fixed, pointer)
         if isinstance(tree, Mapping):
+            if "$" in tree:
+                # In a plan's file this key names the class of a value.
+                self.refuse("the key $ by itself", pointer, "Write the body as text: body instead of json.")
             return {key: self.folded(item, names, fixed, pointer) for key, item in tree.items()}
         return [self.folded(item, names, fixed, pointer) for item in tree] if isinstance(tree, list | tuple) else tree
 
-    def expression(self, text: str | None, names: Names) -> str:
+    def expression(self, text: str | None, names: Names, pointer: str = "") -> str:
         """Return a bare expression with qualified names."""
-        return str(parse_expression(text).qualify(self._names(names))) if text else ""
+        if not text:
+            return ""
+        expression = parse_expression(text).qualify(names.qualifier())
+        self._check_names([expression], names, pointer)
+        return str(expression)
 
     def _folded_text(self, text: str, names: Names, fixed: frozenset[str], pointer: str) -> Any:
         if not is_template(text):
             return text
-        template = parse_template(text).qualify(self._names(names))
+        template = parse_template(text).qualify(names.qualifier())
+        self._check_names(template.expressions(), names, pointer)
         if not _is_known(template, fixed):
             return str(template)
         try:
-            return template.compile()(self._scope())
+            return escaped(template.compile()(self._scope()))
         except ValueError as error:
             self.add("E215", f"{text}: {error}", "Mend the expression or the parameter.", pointer)
             return text
 
-    @staticmethod
-    def _names(names: Names) -> dict[str, str]:
-        qualifier = names.qualifier()
-        if names.row is None:
-            # Fields of a file that is read later: what nothing else defines is taken from the row.
-            return _RowByDefault(qualifier)
-        return qualifier
+    def _check_names(self, expressions: Sequence[Expression], names: Names, pointer: str) -> None:
+        """Note names that nothing defines, those in more than one place, and which secrets are in use."""
+        for expression in expressions:
+            for name in sorted(expression.names()):
+                root, dot, member = name.partition(".")
+                if root == "secrets":
+                    self.used_secrets |= {member} if dot else self.secrets
+                elif not dot and root not in NAMESPACES:
+                    self._unknown(name, names, pointer)
+            if len(str(expression)) > MAX_LENGTH:
+                self.add(
+                    "E111", f"the expression is longer than {MAX_LENGTH} characters with the places of its names", "Split it.", pointer
+                )
+
+    def _unknown(self, name: str, names: Names, pointer: str) -> None:
+        spaces = names.spaces_of(name)
+        if spaces:
+            options = " or ".join(f"{space}.{name}" for space in spaces)
+            self.add("E212", f"the name {name!r} stands for several things", f"Write {options}.", pointer)
+        else:
+            self.add("E211", f"the name {name!r} is not known here", did_you_mean(name, names.all()), pointer)
 
     def _qualifier(self) -> dict[str, str]:
-        return dict.fromkeys(self.variables, "vars") | dict.fromkeys(self.parameters, "params")
+        return dict.fromkeys(self.secrets, "secrets") | dict.fromkeys(self.variables, "vars") | dict.fromkeys(self.parameters, "params")
 
     def _scope(self) -> Scope:
         scope = Scope()
@@ -153,9 +190,25 @@ class Context:
         return scope
 
 
-class _RowByDefault(dict[str, str]):
-    def get(self, key: str, default: Any = None) -> Any:
-        return super().get(key, "row")
+class _RunTimeValueError(ValueError):
+    """A plan-time field reads what is only known while running."""
+
+
+def _refuse_run_time(template: Template) -> None:
+    for expression in template.expressions():
+        for name in sorted(expression.calls() & RANDOM):
+            raise _RunTimeValueError(f"{name}() has its value only while running")
+        for name in sorted(expression.names()):
+            root = name.partition(".")[0]
+            if root == "secrets":
+                raise _RunTimeValueError(f"{name} is kept out of the plan, so it has no value before the run")
+            if root in NAMESPACES - {"params", "vars"}:
+                raise _RunTimeValueError(f"{name} has its value only while running")
+
+
+def where(pointer: str) -> str:
+    """Return a pointer as people write it."""
+    return pointer.lstrip("/").replace("/", ".") or "the value"
 
 
 def _is_known(template: Template, fixed: frozenset[str]) -> bool:

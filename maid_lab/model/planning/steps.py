@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from maid_lab.model import plan as out
-from maid_lab.model.planning.checks import plan_check, plan_extract
+from maid_lab.model.functions import text_of
 from maid_lab.model.planning.context import Context, PlanningError
+from maid_lab.model.planning.leaves import Leaves
+from maid_lab.model.planning.overrides import Overrides
+from maid_lab.model.planning.requests import RequestPlanner
 from maid_lab.model.recipe import steps as tree
 from maid_lab.model.recipe.loading import Loaded
-from maid_lab.model.recipe.scopes import Names
+from maid_lab.model.recipe.scopes import Names, defined_in
 from maid_lab.model.recipe.semantics import request_name
-from maid_lab.model.recipe.target import Auth, Defaults, Timeouts, TlsOptions
+from maid_lab.model.recipe.target import Defaults
+from maid_lab.model.templates import is_template
 from maid_lab.model.units import parse_duration, parse_percent
 
-__all__ = ["StepPlanner", "think_step"]
-
-#: Fields of a request that are part of the schema and not run yet.
-_NOT_YET: Final = ("multipart", "proxy", "source_addresses", "dns", "page", "sse", "trace")
+__all__ = ["StepPlanner", "fragment_names", "think_step"]
 
 
 class StepPlanner:
@@ -26,43 +27,40 @@ class StepPlanner:
 
     Parameters
     ----------
-    context : Context
-        Labels and findings.
+    leaves : Leaves
+        What expressions may read here, values and findings.
     loaded : Loaded
         Fragments and the recipe's folder.
-    names : Names
-        What expressions may read here.
-    fixed : frozenset of str
-        Variables that nothing changes while running.
     scenario, section : str
         Where the rows belong.
-    overrides : mapping
-        `timeout` and `gzip` of the caller.
+    defaults : Defaults
+        Of the target.
+    overrides : Overrides
+        Of the caller.
     """
 
     def __init__(
         self,
-        context: Context,
+        leaves: Leaves,
         loaded: Loaded,
         *,
-        names: Names,
-        fixed: frozenset[str],
         scenario: str,
         section: str,
         defaults: Defaults,
-        overrides: Mapping[str, Any],
+        overrides: Overrides,
         tags: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        self._context = context
+        self._leaves = leaves
+        self._context: Context = leaves.context
         self._loaded = loaded
-        self._names = names
-        self._fixed = fixed
         self._scenario = scenario
         self._section = section
         self._defaults = defaults
         self._overrides = overrides
         self._tags = tags
+        self._requests = RequestPlanner(leaves, base_dir=loaded.base_dir, defaults=defaults, overrides=overrides)
         self._transactions: list[str] = []
+        self._paths: set[str] = set()
 
     def steps(self, steps: list[Any], pointer: str) -> tuple[out.Step, ...]:
         """Return the planned steps; one that cannot be planned is left out and its finding noted."""
@@ -98,15 +96,18 @@ class StepPlanner:
             tree.Use: self._use,
             tree.WaitFor: self._wait_for,
         }
-        result: out.Step = makers[type(step)](step, pointer, self._when(step))
+        result: out.Step = makers[type(step)](step, pointer, self._when(step, pointer))
         return result
 
     def _think(self, step: tree.Think, pointer: str, when: str) -> out.Step:
-        return think_step(step.think, self._context, self._names, self._fixed, f"{pointer}/think", when=when)
+        return think_step(step.think, self._leaves, f"{pointer}/think", when=when)
 
     def _transaction(self, step: tree.Transaction, pointer: str, when: str) -> out.Step:
         self._transactions.append(step.transaction)
         path = " / ".join(self._transactions)
+        if path in self._paths:
+            self._context.add("E220", f"the transaction {path!r} stands twice", "Give each its own name.", f"{pointer}/transaction")
+        self._paths.add(path)
         label = self._label(name=path, kind="transaction", transaction=path)
         inner = self.steps(step.steps, f"{pointer}/steps")
         self._transactions.pop()
@@ -118,22 +119,27 @@ class StepPlanner:
         options = step.loop
         inner = self.steps(step.steps, f"{pointer}/steps")
         if options.over is not None:
-            return out.LoopStep(steps=inner, over=self._context.expression(options.over, self._names), name=options.as_ or "", when=when)
-        return out.LoopStep(steps=inner, count=self._run(options.count, f"{pointer}/loop/count"), when=when)
+            over = self._leaves.expression(options.over, f"{pointer}/loop/over")
+            return out.LoopStep(steps=inner, over=over, name=options.as_ or "", when=when)
+        count = self._leaves.number(options.count, f"{pointer}/loop/count")
+        if not (isinstance(count, str) and is_template(count)):
+            count = self._context.value(count, _whole, f"{pointer}/loop/count")
+        return out.LoopStep(steps=inner, count=count, when=when)
 
     def _while(self, step: tree.While, pointer: str, when: str) -> out.Step:
-        condition = self._context.expression(step.while_, self._names)
+        condition = self._leaves.expression(step.while_, f"{pointer}/while")
         return out.WhileStep(condition=condition, steps=self.steps(step.steps, f"{pointer}/steps"), limit=step.max, when=when)
 
     def _if(self, step: tree.If, pointer: str, when: str) -> out.Step:
-        condition = self._context.expression(step.if_, self._names)
+        condition = self._leaves.expression(step.if_, f"{pointer}/if")
         then = self.steps(step.then, f"{pointer}/then")
         return out.IfStep(condition=condition, then=then, otherwise=self.steps(step.else_ or [], f"{pointer}/else"), when=when)
 
     def _switch(self, step: tree.Switch_, pointer: str, when: str) -> out.Step:
         cases = tuple((text, self.steps(steps, f"{pointer}/cases/{text}")) for text, steps in step.cases.items())
         default = self.steps(step.default or [], f"{pointer}/default")
-        return out.SwitchStep(expression=self._context.expression(step.switch, self._names), cases=cases, default=default, when=when)
+        expression = self._leaves.expression(step.switch, f"{pointer}/switch")
+        return out.SwitchStep(expression=expression, cases=cases, default=default, when=when)
 
     def _random(self, step: tree.RandomChoice, pointer: str, when: str) -> out.Step:
         branches = []
@@ -147,12 +153,12 @@ class StepPlanner:
         return out.RandomStep(branches=tuple(branches), when=when)
 
     def _set(self, step: tree.Set, pointer: str, when: str) -> out.Step:
-        values = tuple((name, self._run(value, f"{pointer}/set/{name}")) for name, value in step.set_.items())
+        values = tuple((name, self._leaves.tree(value, f"{pointer}/set/{name}")) for name, value in step.set_.items())
         return out.SetStep(values=values, keep=step.keep, when=when)
 
     def _log(self, step: tree.Log, pointer: str, when: str) -> out.Step:
         sample = self._context.value(step.sample, parse_percent, f"{pointer}/sample")
-        return out.LogStep(text=self._run(step.log, f"{pointer}/log"), level=step.level, sample=sample, when=when)
+        return out.LogStep(text=self._leaves.tree(step.log, f"{pointer}/log"), level=step.level, sample=sample, when=when)
 
     def _use(self, step: tree.Use, pointer: str, when: str) -> out.Step:
         recipe = self._loaded.recipe
@@ -167,26 +173,29 @@ class StepPlanner:
             self._context.add("E408", f"fragment {step.use} needs {', '.join(missing)}", "Give it in include.values.", f"{pointer}/use")
             raise PlanningError
         inner = self._for_fragment(values)
-        planned = tuple((name, self._run(value, f"{pointer}/use")) for name, value in values.items())
+        planned = tuple((name, self._leaves.tree(value, f"{pointer}/use")) for name, value in values.items())
         return out.UseStep(steps=inner.steps(fragment.steps, pointer), values=planned, when=when)
 
     def _for_fragment(self, values: Mapping[str, Any]) -> StepPlanner:
         """Inside a fragment its own parameters are the names, as variables."""
-        from maid_lab.model.recipe.scopes import defined_in
-
-        own = frozenset(values)
+        own, outer = frozenset(values), self._leaves.names
         names = Names(
-            params=self._names.params - own,
-            secrets=self._names.secrets - own,
-            variables=self._names.variables | own | frozenset(defined_in(self._loaded.document.data)),
-            row=None if self._names.row is None else self._names.row - own,
-            data=self._names.data,
+            params=outer.params - own,
+            secrets=outer.secrets - own,
+            variables=outer.variables | own | fragment_names(self._loaded),
+            row=None if outer.row is None else outer.row - own,
+            data=outer.data,
         )
         inner = StepPlanner(
-            self._context, self._loaded, names=names, fixed=self._fixed - own, scenario=self._scenario, section=self._section,
-            defaults=self._defaults, overrides=self._overrides, tags=self._tags,
-        )  # fmt: skip
-        inner._transactions = self._transactions
+            Leaves(self._context, names, self._leaves.fixed - own),
+            self._loaded,
+            scenario=self._scenario,
+            section=self._section,
+            defaults=self._defaults,
+            overrides=self._overrides,
+            tags=self._tags,
+        )
+        inner._transactions, inner._paths = self._transactions, self._paths
         return inner
 
     def _wait_for(self, step: tree.WaitFor, pointer: str, when: str) -> out.Step:
@@ -194,156 +203,22 @@ class StepPlanner:
         if options.get is None:
             self._context.refuse("wait_for of another protocol than HTTP", f"{pointer}/wait_for")
             raise PlanningError
-        request = self._http(step, options.get, "GET", f"{pointer}/wait_for/get", pointer, on_error="continue", status=options.status)
         timeout = self._context.value(options.timeout, parse_duration, f"{pointer}/wait_for/timeout")
+        request = self._http(step, options.get, "GET", f"{pointer}/wait_for/get", pointer)
+        request = self._requests.awaited(request, status=options.status, timeout_s=timeout)
         every = self._context.value(options.every, parse_duration, f"{pointer}/wait_for/every")
         return out.WaitForStep(request=request, status=options.status, timeout_s=timeout, every_s=every, when=when)
 
-    # ---- requests
+    # ---- labels
 
-    def _http(
-        self, step: tree.StepBase, call: tree.HttpCall, method: str, place: str, pointer: str, *, on_error: Any = None, status: int = 0
-    ) -> out.HttpStep:
-        self._refuse_fields(call, place)
-        defaults = self._defaults
+    def _http(self, step: tree.StepBase, call: tree.HttpCall, method: str, place: str, pointer: str) -> out.HttpStep:
         name = step.name or request_name(method, call.url)
-        label = self._label(name=name, kind="http", method=method, url=call.url, tags=step.tags)
-        checks = [plan_check(check, self._run, self._context, f"{pointer}/check/{i}") for i, check in enumerate(step.check)]
-        if status:
-            checks.append(out.Check(kind="status", op="in", value=[status], text=f"status {status}"))
-        extracts = [plan_extract(extract, self._run, self._context, f"{pointer}/extract/{i}") for i, extract in enumerate(step.extract)]
-        return out.HttpStep(
-            label=label,
-            method=method,
-            url=self._text(call.url, place),
-            params=self._params(call, place),
-            headers=self._merged(defaults.headers, call.headers, place, fold_case=True),
-            cookies=self._merged(defaults.cookies, call.cookies, place, fold_case=False),
-            body=self._body(call, place),
-            timeouts=self._timeouts(step, call, place),
-            redirects=_first(call.redirects, defaults.redirects, 10),
-            gzip=self._flag("gzip", call, place, default=True),
-            sticky=self._flag("sticky", call, place, default=False),
-            reuse=_first(call.reuse, defaults.reuse, "user"),
-            auth=self._auth(call.auth or defaults.auth, f"{place}/auth"),
-            tls=self._tls(call.tls or defaults.tls, f"{place}/tls"),
-            extract=tuple(extracts),
-            check=tuple(checks),
-            retry=self._retry(step, pointer),
-            when=self._when(step),
-            on_error=on_error or step.on_error,
-        )
-
-    def _refuse_fields(self, call: tree.HttpCall, place: str) -> None:
-        for source, where in ((call, place), (self._defaults, "/target/defaults")):
-            for field in _NOT_YET:
-                if getattr(source, field, None) not in (None, False):
-                    self._context.refuse(f"{field} of HTTP requests", f"{where}/{field}")
-            version = source.http_version
-            if version not in (None, "auto", "1.1"):
-                self._context.refuse(f"http_version {version}", f"{where}/http_version")
-        if self._flag("sticky", call, place, default=False):
-            self._context.refuse("sticky", f"{place}/sticky")
-        if call.reuse == "iteration" or (call.reuse is None and self._defaults.reuse == "iteration"):
-            self._context.refuse("reuse: iteration", f"{place}/reuse")
-
-    def _params(self, call: tree.HttpCall, place: str) -> tuple[tuple[str, str], ...]:
-        pairs: list[tuple[str, str]] = []
-        for key, value in call.params.items():
-            for item in value if isinstance(value, list) else [value]:
-                pairs.append((key, self._run(item, f"{place}/params/{key}")))
-        return tuple(pairs)
-
-    def _merged(self, low: Mapping[str, str], high: Mapping[str, str], place: str, *, fold_case: bool) -> tuple[tuple[str, str], ...]:
-        merged: dict[str, tuple[str, str]] = {}
-        for name, value in (*low.items(), *high.items()):
-            merged[name.lower() if fold_case else name] = (name, self._text(value, f"{place}/headers/{name}"))
-        return tuple(merged.values())
-
-    def _body(self, call: tree.HttpCall, place: str) -> out.Body | None:
-        given = call.model_fields_set
-        if "json_body" in given:
-            return out.Body(kind="json", value=self._run(call.json_body, f"{place}/json"))
-        if call.form is not None:
-            return out.Body(kind="form", value=self._run(call.form, f"{place}/form"))
-        if call.body is not None:
-            return out.Body(kind="text", value=self._text(call.body, f"{place}/body"))
-        return self._file_body(call.body_file, f"{place}/body_file") if call.body_file is not None else None
-
-    def _file_body(self, name: str, place: str) -> out.Body:
-        path = self._context.value(name, str, place)
-        folder = self._loaded.base_dir
-        file = (folder / path).resolve() if folder is not None else None
-        if file is None or folder is None or not file.is_relative_to(folder):
-            self._context.add("E305", f"{path} is outside the recipe's folder", "Put the file beside the recipe.", place)
-            raise PlanningError
-        if not file.is_file():
-            self._context.add("E306", f"{path} is missing", "Check the path.", place)
-            raise PlanningError
-        return out.Body(kind="file", value=str(file))
-
-    def _timeouts(self, step: tree.StepBase, call: tree.HttpCall, place: str) -> out.Timeouts:
-        override = self._overrides.get("timeout")
-        chosen = override if override is not None else _first(call.timeout, step.timeout, self._defaults.timeout)
-        if chosen is None:
-            return out.Timeouts()
-        if not isinstance(chosen, Timeouts):
-            return out.Timeouts(total_s=self._context.value(chosen, parse_duration, f"{place}/timeout"))
-
-        def seconds(value: Any, default: float) -> float:
-            return default if value is None else self._context.value(value, parse_duration, f"{place}/timeout")
-
-        return out.Timeouts(connect_s=seconds(chosen.connect, 0.0), read_s=seconds(chosen.read, 0.0), total_s=seconds(chosen.total, 60.0))
-
-    def _flag(self, name: str, call: tree.HttpCall, place: str, *, default: bool) -> bool:
-        override = self._overrides.get(name)
-        value = _first(override, getattr(call, name), getattr(self._defaults, name), default)
-        return bool(self._context.value(value, _boolean, f"{place}/{name}"))
-
-    def _auth(self, auth: Auth | None, place: str) -> tuple[str, ...]:
-        if auth is None:
-            return ()
-        if auth.basic is not None:
-            return ("basic", self._text(auth.basic.user, place), self._text(auth.basic.password, place))
-        if auth.bearer is not None:
-            return ("bearer", self._text(auth.bearer.token, place))
-        self._context.refuse("digest" if auth.digest is not None else "oauth2", place)
-        return ()
-
-    def _tls(self, tls: TlsOptions | None, place: str) -> out.Tls:
-        if tls is None:
-            return out.Tls()
-        if not tls.verify:
-            self._context.add("W313", "certificates are not checked", "Give ca: FILE instead of verify: false.", place)
-
-        def path(value: str | None, key: str) -> str:
-            return self._file_of(value, f"{place}/{key}") if value else ""
-
-        name = self._text(tls.server_name, place) if tls.server_name else ""
-        return out.Tls(verify=tls.verify, ca=path(tls.ca, "ca"), cert=path(tls.cert, "cert"), key=path(tls.key, "key"), server_name=name)
-
-    def _file_of(self, value: str, place: str) -> str:
-        from pathlib import Path
-
-        text = self._context.value(value, str, place)
-        file = Path(text) if Path(text).is_absolute() or self._loaded.base_dir is None else self._loaded.base_dir / text
-        if not file.is_file():
-            self._context.add("E306", f"{text} is missing", "Check the path.", place)
-            raise PlanningError
-        return str(file.resolve())
-
-    def _retry(self, step: tree.StepBase, pointer: str) -> out.Retry | None:
-        if step.retry is None:
-            return None
-        wait = self._context.value(step.retry.wait, parse_duration, f"{pointer}/retry/wait")
-        return out.Retry(times=step.retry.times, wait_s=wait, on=tuple(map(str, step.retry.on)))
-
-    # ---- small things
+        label = self._label(name=name, kind="http", method=method, url=call.url, tags=self._tag_values(step.tags, f"{pointer}/tags"))
+        return self._requests.plan(step, call, method=method, label=label, place=place, pointer=pointer)
 
     def _label(
         self, *, name: str, kind: str, method: str = "", url: str = "", transaction: str = "", tags: Mapping[str, str] | None = None
     ) -> int:
-        values = {key: str(self._context.value(value, str, "")) for key, value in (tags or {}).items()}
         return self._context.label(
             out.Label(
                 scenario=self._scenario,
@@ -353,28 +228,30 @@ class StepPlanner:
                 method=method,
                 url=url,
                 section=self._section,
-                tags=tuple(sorted({**dict(self._tags), **values}.items())),
+                tags=tuple(sorted({**dict(self._tags), **(tags or {})}.items())),
             )
         )
 
-    def _when(self, step: tree.StepBase) -> str:
-        return self._context.expression(step.when, self._names)
+    def _tag_values(self, tags: Mapping[str, str], place: str) -> dict[str, str]:
+        return {key: self._context.value(value, text_of, f"{place}/{key}") for key, value in tags.items()}
 
-    def _run(self, value: Any, pointer: str) -> Any:
-        return self._context.folded(value, self._names, self._fixed, pointer)
-
-    def _text(self, value: str, pointer: str) -> str:
-        from maid_lab.model.functions import text_of
-
-        return text_of(self._run(value, pointer))
+    def _when(self, step: tree.StepBase, pointer: str) -> str:
+        return self._leaves.expression(step.when, f"{pointer}/when")
 
 
-def think_step(think: Any, context: Context, names: Names, fixed: frozenset[str], pointer: str, *, when: str = "") -> out.ThinkStep:
+def fragment_names(loaded: Loaded) -> frozenset[str]:
+    """Return the variables that the steps of included fragments define."""
+    trees = [fragment.model_dump(by_alias=True, exclude_unset=True) for fragment in loaded.fragments.values()]
+    return frozenset(defined_in(trees))
+
+
+def think_step(think: Any, leaves: Leaves, pointer: str, *, when: str = "") -> out.ThinkStep:
     """Return a think time as a step: bounds in seconds, or expressions that give them."""
+    context = leaves.context
 
     def bound(value: Any) -> Any:
-        folded = context.folded(value, names, fixed, pointer)
-        return folded if isinstance(folded, str) and "{{" in folded else context.value(folded, parse_duration, pointer)
+        folded = leaves.number(value, pointer)
+        return folded if isinstance(folded, str) and is_template(folded) else context.value(folded, parse_duration, pointer)
 
     if isinstance(think, tree.ThinkSpread):
         middle = context.value(think.middle, parse_duration, pointer)
@@ -382,20 +259,18 @@ def think_step(think: Any, context: Context, names: Names, fixed: frozenset[str]
         return out.ThinkStep(low=middle * (1 - spread), high=middle * (1 + spread), dist="uniform", when=when)
     if isinstance(think, tree.ThinkRange):
         low = bound(think.min)
-        return out.ThinkStep(
-            low=low, high=low if think.max is None and think.dist != "exponential" else bound(think.max or 0), dist=think.dist, when=when
-        )
+        if think.max is None and think.dist in ("uniform", "normal"):
+            context.add("E102", f"think time with dist: {think.dist} lacks 'max'", "Add max, or write dist: constant.", pointer)
+        high = bound(think.max) if think.max is not None else 0.0 if think.dist == "exponential" else low
+        if think.max is not None and isinstance(low, float) and isinstance(high, float) and low > high:
+            context.add("E104", f"think time: min {low:g} s is above max {high:g} s", "Swap them.", pointer)
+        return out.ThinkStep(low=low, high=high, dist=think.dist, when=when)
     value = bound(think)
     return out.ThinkStep(low=value, high=value, when=when)
 
 
-def _first(*values: Any) -> Any:
-    return next((value for value in values if value is not None), None)
-
-
-def _boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if str(value).lower() in ("true", "false"):
-        return str(value).lower() == "true"
-    raise ValueError(f"{value!r} is neither true nor false")
+def _whole(value: Any) -> int:
+    number = float(value)
+    if number != int(number) or number < 0:
+        raise ValueError(f"{value!r} is not a whole number from 0 on")
+    return int(number)

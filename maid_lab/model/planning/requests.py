@@ -1,0 +1,230 @@
+"""HTTP requests of a recipe as those of a plan: defaults of the target merged in, what is not run yet refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from maid_lab.model import plan as out
+from maid_lab.model.nearest import did_you_mean
+from maid_lab.model.planning.checks import plan_check, plan_extract
+from maid_lab.model.planning.context import Context, PlanningError
+from maid_lab.model.planning.leaves import Leaves
+from maid_lab.model.planning.overrides import Overrides
+from maid_lab.model.recipe.steps import METHODS, HttpCall, StepBase
+from maid_lab.model.recipe.target import Auth, Defaults, Timeouts, TlsOptions
+from maid_lab.model.rows import Outcome
+from maid_lab.model.templates import is_template, parse_template
+from maid_lab.model.units import parse_duration
+
+__all__ = ["RequestPlanner"]
+
+#: Fields of a request that are part of the schema and not run yet.
+_NOT_YET: Final = ("multipart", "proxy", "source_addresses", "dns", "page", "sse", "trace")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_STATUS: Final = re.compile(r"[1-5](?:xx|\d\d)")
+_OUTCOMES: Final = tuple(outcome.word for outcome in Outcome if outcome.is_sent and outcome is not Outcome.OK)
+
+
+class RequestPlanner:
+    """Plans the requests of one scope.
+
+    Parameters
+    ----------
+    leaves : Leaves
+        What expressions may read there.
+    base_dir : Path or None
+        Folder of the recipe, for bodies and certificates.
+    defaults : Defaults
+        Of the target; what a request says itself wins.
+    overrides : Overrides
+        `timeout` and `gzip` of the caller, which win over both.
+    """
+
+    def __init__(self, leaves: Leaves, *, base_dir: Path | None, defaults: Defaults, overrides: Overrides) -> None:
+        self._leaves = leaves
+        self._context: Context = leaves.context
+        self._base_dir = base_dir
+        self._defaults = defaults
+        self._overrides = overrides
+
+    def plan(self, step: StepBase, call: HttpCall, *, method: str, label: int, place: str, pointer: str) -> out.HttpStep:
+        """Return the request of a step.
+
+        Parameters
+        ----------
+        place, pointer : str
+            Pointers of the call and of the step.
+        """
+        self._refuse_fields(call, place)
+        if method.lower() not in METHODS:
+            self._context.add("E104", f"{method!r} is not a method", did_you_mean(method.lower(), METHODS), f"{place}/method")
+        run, context, defaults = self._leaves.tree, self._context, self._defaults
+        return out.HttpStep(
+            label=label,
+            method=method,
+            url=self._url(call.url, place),
+            params=self._params(call, place),
+            headers=self._merged(defaults.headers, call.headers, f"{place}/headers", fold_case=True),
+            cookies=self._merged(defaults.cookies, call.cookies, f"{place}/cookies", fold_case=False),
+            body=self._body(call, place),
+            timeouts=self._timeouts(step, call, place),
+            redirects=_first(call.redirects, defaults.redirects, 10),
+            gzip=self._flag("gzip", call, place, default=True),
+            sticky=self._flag("sticky", call, place, default=False),
+            reuse=_first(call.reuse, defaults.reuse, "user"),
+            auth=self._auth(call.auth or defaults.auth, f"{place}/auth"),
+            tls=self._tls(call.tls or defaults.tls, f"{place}/tls"),
+            extract=tuple(plan_extract(each, run, context, f"{pointer}/extract/{i}") for i, each in enumerate(step.extract)),
+            check=tuple(plan_check(each, run, context, f"{pointer}/check/{i}") for i, each in enumerate(step.check)),
+            retry=self._retry(step, pointer),
+            when=self._leaves.expression(step.when, f"{pointer}/when"),
+            on_error=step.on_error,
+        )
+
+    def awaited(self, request: out.HttpStep, *, status: int, timeout_s: float) -> out.HttpStep:
+        """Return the request as `wait_for` repeats it: only the status decides, a miss is no error, none outlasts the waiting."""
+        check = out.Check(kind="status", op="in", value=[status], text=f"status {status}")
+        limit = min(request.timeouts.total_s, timeout_s)
+        return replace(request, check=(*request.check, check), on_error="continue", timeouts=replace(request.timeouts, total_s=limit))
+
+    def _refuse_fields(self, call: HttpCall, place: str) -> None:
+        for source, where in ((call, place), (self._defaults, "/target/defaults")):
+            for field in _NOT_YET:
+                if getattr(source, field, None) not in (None, False):
+                    self._context.refuse(f"{field} of HTTP requests", f"{where}/{field}")
+            version = source.http_version
+            if version not in (None, "auto", "1.1"):
+                self._context.refuse(f"http_version {version}", f"{where}/http_version")
+        if self._flag("sticky", call, place, default=False):
+            self._context.refuse("sticky", f"{place}/sticky")
+        if _first(call.reuse, self._defaults.reuse) == "iteration":
+            self._context.refuse("reuse: iteration", f"{place}/reuse")
+
+    # ---- what is sent
+
+    def _url(self, url: str, place: str) -> str:
+        text = self._leaves.text(url, place)
+        scheme = _SCHEME.match(text)
+        if scheme is not None and scheme.group(1).lower() not in ("http", "https"):
+            self._context.add("E104", f"{text!r} is not an HTTP address", "Write a path, or http://host:port/path.", place)
+        return text
+
+    def _params(self, call: HttpCall, place: str) -> tuple[tuple[str, str], ...]:
+        pairs: list[tuple[str, str]] = []
+        for key, value in call.params.items():
+            for item in value if isinstance(value, list) else [value]:
+                pairs.append((key, self._leaves.tree(item, f"{place}/params/{key}")))
+        return tuple(pairs)
+
+    def _merged(self, low: Mapping[str, str], high: Mapping[str, str], place: str, *, fold_case: bool) -> tuple[tuple[str, str], ...]:
+        merged: dict[str, tuple[str, str]] = {}
+        for name, value in (*low.items(), *high.items()):
+            if _TOKEN.fullmatch(name) is None:
+                self._context.add("E104", f"{name!r} cannot be the name of a header or cookie", "Use letters, digits and dashes.", place)
+            merged[name.lower() if fold_case else name] = (name, self._leaves.text(value, f"{place}/{name}"))
+        return tuple(merged.values())
+
+    def _body(self, call: HttpCall, place: str) -> out.Body | None:
+        if "json_body" in call.model_fields_set:
+            return out.Body(kind="json", value=self._leaves.tree(call.json_body, f"{place}/json"))
+        if call.form is not None:
+            return out.Body(kind="form", value=self._leaves.tree(call.form, f"{place}/form"))
+        if call.body is not None:
+            return out.Body(kind="text", value=self._leaves.text(call.body, f"{place}/body"))
+        return self._file_body(call.body_file, f"{place}/body_file") if call.body_file is not None else None
+
+    def _file_body(self, name: str, place: str) -> out.Body:
+        path = self._context.value(name, str, place)
+        folder = self._base_dir.resolve() if self._base_dir is not None else None
+        file = (folder / path).resolve() if folder is not None else None
+        if file is None or folder is None or not file.is_relative_to(folder):
+            self._context.add("E305", f"{path} is outside the recipe's folder", "Put the file beside the recipe.", place)
+            raise PlanningError
+        if not file.is_file():
+            self._context.add("E306", f"{path} is missing", "Check the path.", place)
+            raise PlanningError
+        return out.Body(kind="file", value=str(file))
+
+    # ---- how it is sent
+
+    def _timeouts(self, step: StepBase, call: HttpCall, place: str) -> out.Timeouts:
+        chosen = _first(self._overrides.timeout, call.timeout, step.timeout, self._defaults.timeout)
+        if chosen is None:
+            return out.Timeouts()
+        if not isinstance(chosen, Timeouts):
+            return out.Timeouts(total_s=self._context.value(chosen, parse_duration, f"{place}/timeout"))
+
+        def seconds(value: Any, default: float) -> float:
+            return default if value is None else self._context.value(value, parse_duration, f"{place}/timeout")
+
+        return out.Timeouts(connect_s=seconds(chosen.connect, 0.0), read_s=seconds(chosen.read, 0.0), total_s=seconds(chosen.total, 60.0))
+
+    def _flag(self, name: str, call: HttpCall, place: str, *, default: bool) -> bool:
+        value = _first(getattr(self._overrides, name, None), getattr(call, name), getattr(self._defaults, name), default)
+        return self._context.value(value, _boolean, f"{place}/{name}")
+
+    def _auth(self, auth: Auth | None, place: str) -> tuple[str, ...]:
+        if auth is None:
+            return ()
+        if auth.basic is not None:
+            pair = (auth.basic.user, auth.basic.password)
+            return ("basic", *(self._part(text, f"{place}/basic") for text in pair))
+        if auth.bearer is not None:
+            return ("bearer", self._leaves.text(auth.bearer.token, place))
+        self._context.refuse("digest" if auth.digest is not None else "oauth2", place)
+        return ()
+
+    def _part(self, text: str, place: str) -> str:
+        """Return user or password of basic auth: the engine encodes the pair as one, so each is a constant or one expression."""
+        found = self._leaves.text(text, place)
+        if is_template(found) and not parse_template(found).is_native:
+            self._context.refuse(
+                "text around an expression in basic auth", place, "Put the whole text into one variable, by set or a parameter."
+            )
+        return found
+
+    def _tls(self, tls: TlsOptions | None, place: str) -> out.Tls:
+        if tls is None:
+            return out.Tls()
+        if not tls.verify:
+            self._context.add("W313", "certificates are not checked", "Give ca: FILE instead of verify: false.", place)
+        ca, cert, key = (self._file_of(getattr(tls, name), f"{place}/{name}") for name in ("ca", "cert", "key"))
+        name = self._context.value(tls.server_name, str, f"{place}/server_name") if tls.server_name else ""
+        return out.Tls(verify=tls.verify, ca=ca, cert=cert, key=key, server_name=name)
+
+    def _file_of(self, value: str | None, place: str) -> str:
+        if not value:
+            return ""
+        text = self._context.value(value, str, place)
+        file = Path(text) if Path(text).is_absolute() or self._base_dir is None else self._base_dir / text
+        if not file.is_file():
+            self._context.add("E306", f"{text} is missing", "Check the path.", place)
+            raise PlanningError
+        return str(file.resolve())
+
+    def _retry(self, step: StepBase, pointer: str) -> out.Retry | None:
+        if step.retry is None:
+            return None
+        for index, word in enumerate(map(str, step.retry.on)):
+            if word not in _OUTCOMES and _STATUS.fullmatch(word) is None:
+                hint = did_you_mean(word, _OUTCOMES)
+                self._context.add("E104", f"{word!r} is neither an outcome nor a status", hint, f"{pointer}/retry/on/{index}")
+        wait = self._context.value(step.retry.wait, parse_duration, f"{pointer}/retry/wait")
+        return out.Retry(times=step.retry.times, wait_s=wait, on=tuple(map(str, step.retry.on)))
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() in ("true", "false"):
+        return str(value).lower() == "true"
+    raise ValueError(f"{value!r} is neither true nor false")
