@@ -16,6 +16,7 @@ from maid_lab.model.errors import Conflict, EngineFailure, MaidError
 from maid_lab.model.plan import plan_to_json
 from maid_lab.model.run_record import RunRecord, new_run_id
 from maid_lab.model.states import RunStatus, Verdict
+from maid_lab.services.catalogue import opened
 from maid_lab.store.folders import RunFolder, write_atomically
 from maid_lab.store.slot import RunSlot
 
@@ -99,10 +100,8 @@ class Archive:
 
     def list(self, record: RunRecord) -> bool:
         """Write the record into the catalogue; False when it is held by somebody else, then a later opening does it."""
-        from maid_lab.store.store import Store
-
         try:
-            with Store.open(self.home) as store:
+            with opened(self.home) as store:
                 store.runs.save(record)
                 store.checkpoint()
         except MaidError as error:

@@ -38,13 +38,16 @@ def read_data(data_set: DataSet, path: str, base_dir: Path | None) -> tuple[Rows
     if data_set.rows is not None:
         return _mappings(data_set.rows, data_set.name), ""
     file = _located(path, base_dir)
-    raw = file.read_bytes()
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise DataError("E306", f"{path} cannot be read: {error.strerror or error}") from None
     kind = data_set.format or file.suffix.lstrip(".").lower()
     if kind not in _READERS:
         raise DataError("E306", f"{path} is not of a known format; say format: csv, jsonl, json or parquet")
     try:
         rows = _READERS[kind](raw, data_set)
-    except (ValueError, KeyError, csv.Error, UnicodeDecodeError) as error:
+    except (ValueError, KeyError, csv.Error, RecursionError) as error:
         raise DataError("E306", f"{path} is not valid {kind}: {error}") from None
     if not rows:
         raise DataError("E306", f"{path} has no rows")
@@ -68,6 +71,8 @@ def _csv(raw: bytes, data_set: DataSet) -> Rows:
     lines = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), delimiter=data_set.delimiter)
     rows = [line for line in lines if line]
     header = list(data_set.fields) if data_set.fields is not None else rows.pop(0) if rows else []
+    if len(set(header)) < len(header):
+        raise ValueError(f"a column stands twice: {', '.join(header)}")
     result = []
     for number, row in enumerate(rows, start=1):
         if len(row) != len(header):
@@ -102,10 +107,13 @@ def _parquet(raw: bytes, _data_set: DataSet) -> Rows:
         frame = pl.read_parquet(io.BytesIO(raw))
     except pl.exceptions.PolarsError as error:
         raise ValueError(str(error)) from None
+    # Dates and times become ISO text: rows are JSON-like, as expressions and the file of a plan want them.
     return tuple(json.loads(json.dumps(row, default=str)) for row in frame.to_dicts())
 
 
 def _mappings(items: list[Any], name: str) -> Rows:
+    if not items:
+        raise DataError("E306", f"{name} has no rows")
     for number, item in enumerate(items, start=1):
         if not isinstance(item, dict):
             raise DataError("E306", f"row {number} of {name} is not a mapping")

@@ -32,7 +32,9 @@ class Pool(Protocol):
 class RunSupervisor(Protocol):
     """What directs the workers of one run."""
 
-    status: LiveStatus
+    @property
+    def status(self) -> LiveStatus:
+        """The newest merged state."""
 
     async def run(self) -> RunEnd:
         """Run the whole test."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maid_lab.model.states import FINAL_STATES
+from maid_lab.services.catalogue import opened
 from maid_lab.store.folders import RunFolder, run_folders
 from maid_lab.store.slot import RunSlot
 
@@ -58,24 +59,19 @@ class History:
         return RunFolder(self._home, run_id).read_plan()
 
     def _recent(self, recipe: str | None, tag: str | None, limit: int) -> list[RunRecord]:
-        from maid_lab.store.store import Store
-
-        with Store.open(self._home) as store:
+        with opened(self._home) as store:
             return list(store.runs.list(recipe=recipe, tag=tag, limit=limit))
 
     def _find(self, reference: str) -> RunRecord:
-        from maid_lab.store.store import Store
-
-        with Store.open(self._home) as store:
+        with opened(self._home) as store:
             return store.runs.get(reference)
 
 
 def check_store(home: Path) -> list[str]:
     """Compare the catalogue with the run folders and return what does not agree, as sentences."""
     from maid_lab.store.parquet import read_counts
-    from maid_lab.store.store import Store
 
-    with Store.open(home) as store:
+    with opened(home) as store:
         findings = list(store.notices)
         listed = {record.id: record for record in store.runs.list(limit=1_000_000)}
     running = (RunSlot.holder(home) or {}).get("run_id")
@@ -103,7 +99,5 @@ def rebuild_store(home: Path) -> int:
 
 def backup_store(home: Path, folder: Path) -> Path:
     """Copy catalogue and runs into a new folder below `folder` and return it."""
-    from maid_lab.store.store import Store
-
-    with Store.open(home) as store:
+    with opened(home) as store:
         return store.backup(folder)

@@ -221,10 +221,8 @@ class RunService:
         try:
             live.record = self._archive.note(live.record, status=str(RunStatus.RUNNING), start_time=datetime.now(UTC))
             self._bus.publish(TEST_STARTED, _started(live))
-            listing = asyncio.create_task(self._list_soon(live.record))
-            end = await self._supervise(live)
+            end = await self._supervise_listed(live)
             await live.pool.close()
-            await listing
             live.record = await asyncio.to_thread(self._archive.finish, live.record, live.plan, end)
             self._finished[live.record.id] = live.record
             self._bus.publish(TEST_COMPLETED, _completed(live.record))
@@ -234,6 +232,17 @@ class RunService:
             await live.pool.close()
             await live.bundled.stop()
             live.slot.release()
+
+    async def _supervise_listed(self, live: _Live) -> RunEnd:
+        """Supervise the run, and write it into the catalogue while it runs, so that `maid history` shows it."""
+        sending, is_over = asyncio.Event(), asyncio.Event()
+        with self._bus.listening(lambda _, status: sending.set() if status["requests"] else None, topics=[METRICS]):
+            listing = asyncio.create_task(self._list_soon(live.record, sending, is_over))
+            end = await self._supervise(live)
+        is_over.set()
+        sending.set()
+        await listing
+        return end
 
     async def _supervise(self, live: _Live) -> RunEnd:
         from maid_lab.engine.supervisor import RunEnd
@@ -250,15 +259,13 @@ class RunService:
             status=RunStatus.FAILED, reason=reason, generator_bound=False, started_at=started, ended_at=datetime.now(UTC), interrupted=False
         )  # fmt: skip
 
-    async def _list_soon(self, record: RunRecord) -> None:
-        """Write the running run into the catalogue once its requests are out, so that `maid history` shows it."""
-        sending = asyncio.Event()
-        with self._bus.listening(lambda _, live: sending.set() if live["requests"] else None, topics=[METRICS]):
-            try:
-                await asyncio.wait_for(sending.wait(), _LIST_AFTER_S)
-            except TimeoutError:
-                log.debug("run %s: no request within %s s", record.id, _LIST_AFTER_S)
-        await asyncio.to_thread(self._archive.list, record)
+    async def _list_soon(self, record: RunRecord, sending: asyncio.Event, is_over: asyncio.Event) -> None:
+        try:
+            await asyncio.wait_for(sending.wait(), _LIST_AFTER_S)
+        except TimeoutError:
+            log.debug("run %s: no request within %s s", record.id, _LIST_AFTER_S)
+        if not is_over.is_set():
+            await asyncio.to_thread(self._archive.list, record)
 
     def _take_pool(self) -> Pool:
         pool, self._pool = self._pool, None
