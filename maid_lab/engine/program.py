@@ -24,6 +24,7 @@ __all__ = ["Program", "Script"]
 Script = Generator[Any, Any, None]
 
 _NS: Final = 1_000_000_000
+_WELL: Final = (Outcome.OK, "")
 _DATA_NAME: Final = re.compile(r"\bdata\.([A-Za-z_][A-Za-z0-9_-]*)")
 
 
@@ -149,7 +150,6 @@ class Program:
         recorder, label = user.shard.recorder, self.label
         while may_iterate(user):
             start = user.ready_ns
-            user.failure = None
             outcome, error = Outcome.ABORTED, ""
             try:
                 for operation in operations:
@@ -157,7 +157,7 @@ class Program:
                         raise Cut  # noqa: TRY301 - the quick way has no function to put it in
                     if not (yield operation):
                         stop_for(operation, user)
-                outcome, error = user.verdict(Outcome.OK)
+                outcome, error = user.failure or _WELL
             except Cut:
                 raise
             except Abandon as end:
@@ -165,6 +165,7 @@ class Program:
                 if isinstance(end, EndUser):
                     raise
             finally:
+                user.failure = None
                 if outcome is Outcome.OK:
                     recorder.record_span(label, user.number, user.iteration, start, user.ready_ns, user.flags)
                 else:

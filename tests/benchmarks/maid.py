@@ -29,7 +29,7 @@ title: Static GET
 description: One request in a loop, as fast as it is answered.
 target:
   base_url: "{url}"
-  tls: {{ ca: "{ca}" }}
+  defaults: {{ gzip: false, tls: {{ ca: "{ca}" }} }}
 load: {{ users: {users}, hold: {seconds}s }}
 scenarios:
   - name: get
