@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import math
 import secrets as randomness
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from maid_lab.model.planning.leaves import Leaves
 from maid_lab.model.planning.loads import plan_loads
 from maid_lab.model.planning.overrides import Overrides, read_overrides
 from maid_lab.model.planning.parameters import resolve_parameters
+from maid_lab.model.planning.sizes import check_size
 from maid_lab.model.planning.steps import StepPlanner, fragment_names, think_step
 from maid_lab.model.planning.walks import has_dollar, has_relative_url
 from maid_lab.model.recipe.identity import content_hash
@@ -27,19 +27,14 @@ from maid_lab.model.recipe.scopes import Names, defined_in, names_of
 from maid_lab.model.recipe.target import DataSet
 from maid_lab.model.recipe.top import Recipe, Scenario
 from maid_lab.model.rows import Phase
-from maid_lab.model.schedules import total_starts
 from maid_lab.model.templates import is_template
-from maid_lab.model.thresholds import ThresholdError, minimum_samples, parse_threshold, unwatchable
+from maid_lab.model.thresholds import ThresholdError, parse_threshold, unwatchable
 from maid_lab.model.units import parse_duration, parse_rate
 
 __all__ = ["DataError", "PlanResult", "ReadData", "make_plan"]
 
 #: Reports that can be written.
 OUTPUTS: Final = ("html", "json", "csv", "md", "junit")
-#: Labels that workers make while running are counted from here on.
-MAX_LABELS: Final = 32_768
-#: More users than this need more memory and sockets than one machine has.
-MAX_USERS: Final = 1_000_000
 
 
 class DataError(ValueError):
@@ -85,6 +80,7 @@ def make_plan(
     overrides: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
     read_data: ReadData | None = None,
+    capacity_per_s: float | None = None,
 ) -> PlanResult:
     """Return the plan of a recipe.
 
@@ -102,7 +98,9 @@ def make_plan(
     environment : mapping
         Where secrets may stand.
     read_data : callable
-        Reads data sets; without it data sets from files are refused.
+        Reads data sets; without it they are refused.
+    capacity_per_s : float, optional
+        Requests per second that this machine was measured to make; a load above it is warned of.
     """
     recipe = loaded.recipe
     if recipe is None or has_errors(loaded.diagnostics):
@@ -114,7 +112,7 @@ def make_plan(
         return PlanResult(plan=None, diagnostics=(*loaded.diagnostics, *values.found))
     plan = None
     try:
-        plan = _Planner(recipe, loaded, context, read_overrides(overrides or {}, context), read_data).plan()
+        plan = _Planner(recipe, loaded, context, read_overrides(overrides or {}, context), read_data, capacity_per_s).plan()
     except PlanningError:
         # The findings say why; there is no plan.
         plan = None
@@ -130,12 +128,14 @@ class _Planner:
         context: Context,
         overrides: Overrides,
         read_data: ReadData | None,
+        capacity_per_s: float | None,
     ) -> None:
         self._recipe = recipe
         self._loaded = loaded
         self._context = context
         self._overrides = overrides
         self._read_data = read_data
+        self._capacity_per_s = capacity_per_s
         self._data: dict[str, Any] = loaded.document.data
         self._fields: dict[str, frozenset[str]] = {}
 
@@ -181,7 +181,7 @@ class _Planner:
             outputs=tuple(output.type for output in recipe.outputs),
             base_dir=str(self._loaded.base_dir or ""),
         )
-        self._check_size(plan)
+        check_size(plan, recipe.limits, context, capacity_per_s=self._capacity_per_s)
         if has_errors(context.found):
             raise PlanningError
         # Through JSON once, so that the plan equals what workers and later readers get from its file.
@@ -311,7 +311,6 @@ class _Planner:
 
     def _thresholds(self, loads: tuple[out.Load, ...]) -> tuple[str, ...]:
         texts = []
-        starts = sum(total_starts(load.segments) for load in loads if load.model == "rate")
         for index, written in enumerate(self._recipe.thresholds):
             pointer = f"/thresholds/{index}"
             text = self._context.value(written, str, pointer) if is_template(written) else written
@@ -325,9 +324,6 @@ class _Planner:
             reason = unwatchable(threshold, is_open=any(load.model == "rate" for load in loads)) if threshold.abort else ""
             if reason:
                 self._context.refuse(f"abort of {threshold}", pointer, f"{reason[0].upper()}{reason[1:]}; leave abort out.")
-            if starts and minimum_samples(threshold) > starts and threshold.stat != "dropped":
-                message = f"the threshold needs {minimum_samples(threshold)} rows, about {starts:.0f} iterations are expected"
-                self._context.add("W406", message, "Run longer, or choose a coarser percentile.", pointer)
             texts.append(str(threshold))
         return tuple(texts)
 
@@ -363,31 +359,6 @@ class _Planner:
     def _limit(self, key: str) -> int:
         value = getattr(self._recipe.limits, key)
         return 0 if value is None else int(self._context.value(value, float, f"/limits/{key}"))
-
-    def _check_size(self, plan: out.Plan) -> None:
-        limits, context = self._recipe.limits, self._context
-        peak_rate = sum(load.peak for load in plan.loads if load.model == "rate")
-        measured = (
-            ("max_users", plan.peak_users, float),
-            ("max_rate", peak_rate, parse_rate),
-            ("max_duration", plan.duration_s, parse_duration),
-        )
-        for key, actual, parse in measured:
-            limit = getattr(limits, key)
-            allowed = math.inf if limit is None else context.value(limit, parse, f"/limits/{key}")
-            if actual > allowed:
-                context.add("E303", f"the load asks for {actual:g}, limits.{key} allows {allowed:g}", "Lower the load.", f"/limits/{key}")
-        if len(plan.labels) > MAX_LABELS:
-            context.add(
-                "E402", f"the plan has {len(plan.labels)} names; at most {MAX_LABELS} are kept apart", "Name requests alike.", "/scenarios"
-            )
-        if plan.peak_users > MAX_USERS:
-            context.add("E402", f"the plan has {plan.peak_users} users; at most {MAX_USERS} run on one machine", "Lower the load.", "/load")
-        for load in plan.loads:
-            if load.model == "rate" and load.max_users < load.peak * 0.01:
-                context.add(
-                    "W404", f"max_users {load.max_users} allows answers of at most 10 ms at {load.peak:g}/s", "Raise max_users.", "/load"
-                )
 
 
 def _warmup_end(loads: tuple[out.Load, ...]) -> float:
