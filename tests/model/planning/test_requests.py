@@ -1,0 +1,149 @@
+"""Requests of a plan: defaults merged, precedence, refusals with their place, files."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maid_lab.model.plan import Body, Check, HttpStep, Retry, Timeouts, Tls, WaitForStep
+from maid_lab.model.planner import PlanResult, make_plan
+from maid_lab.model.recipe import parse_recipe
+
+HEAD = """\
+schema: maid.recipe/v1
+id: hello
+title: Hello
+description: Requests.
+load: {users: 1, run_time: 3s}
+parameters:
+  - {key: token, type: secret, required: false}
+  - {key: user, type: string, default: ann}
+"""
+
+
+def result(step: str, *, defaults: str = "{}", base_dir: Path | None = None, setup: str = "", **options: Any) -> PlanResult:
+    target = f'target: {{base_url: "http://127.0.0.1:8000", defaults: {defaults}}}\n'
+    text = f"{HEAD}{target}{setup}scenarios:\n  - name: a\n    steps:\n      - {step}\n"
+    return make_plan(parse_recipe(text, base_dir=base_dir), **options)
+
+
+def request(step: str, **options: Any) -> HttpStep:
+    found = result(step, **options)
+    assert found.plan is not None, [str(item) for item in found.diagnostics]
+    (planned,) = found.plan.scenarios[0].steps
+    assert isinstance(planned, HttpStep)
+    return planned
+
+
+def errors(step: str, **options: Any) -> list[tuple[str, str]]:
+    return [(item.code, item.pointer) for item in result(step, **options).diagnostics if item.severity == "error"]
+
+
+def test_headers_merge_by_name_whatever_their_case_and_the_step_wins() -> None:
+    found = request(
+        "get: {url: /, headers: {accept: text/html, X-B: '{{ user }}'}}", defaults="{headers: {Accept: a/b, X-A: '1'}, cookies: {a: b}}"
+    )
+    assert (found.headers, found.cookies) == ((("accept", "text/html"), ("X-A", "1"), ("X-B", "ann")), (("a", "b"),))
+
+
+@pytest.mark.parametrize(
+    ("step", "options", "timeouts"),
+    [
+        ("get: /", {}, Timeouts(total_s=60)), ("get: /", {"defaults": "{timeout: 9s}"}, Timeouts(total_s=9)),
+        ("{get: /, timeout: 8s}", {"defaults": "{timeout: 9s}"}, Timeouts(total_s=8)),
+        ("{get: {url: /, timeout: 7s}, timeout: 8s}", {}, Timeouts(total_s=7)),
+        ("get: {url: /, timeout: {connect: 1s, read: 2s}}", {}, Timeouts(connect_s=1, read_s=2, total_s=60)),
+        ("{get: {url: /, timeout: 7s}}", {"overrides": {"timeout": "500ms"}}, Timeouts(total_s=0.5)),
+    ],
+)  # fmt: skip
+def test_the_nearest_timeout_wins_and_the_caller_over_all(step: str, options: dict[str, Any], timeouts: Timeouts) -> None:
+    assert request(step, **options).timeouts == timeouts
+
+
+def test_the_caller_may_switch_compression() -> None:
+    assert request("get: {url: /, gzip: true}", overrides={"gzip": False}).gzip is False
+    assert request("get: /", defaults="{gzip: false}").gzip is False
+
+
+@pytest.mark.parametrize(
+    ("step", "body"),
+    [
+        ("post: {url: /, json: {a: ['{{ user }}', 1, null]}}", Body(kind="json", value={"a": ("ann", 1, None)})),
+        ("post: {url: /, json: null}", Body(kind="json", value=None)),
+        ("post: {url: /, form: {a: '{{ token }}'}}", Body(kind="form", value={"a": "{{ secrets.token }}"})),
+        ("post: {url: /, body: 'x={{ user }}'}", Body(kind="text", value="x=ann")), ("post: /", None),
+    ],
+)  # fmt: skip
+def test_bodies(step: str, body: Body | None) -> None:
+    assert request(step).body == body
+
+
+def test_query_lists_become_pairs() -> None:
+    wanted: tuple[tuple[str, Any], ...] = (("a", 1), ("a", "x"), ("b", "{{ iter }}"))
+    assert request("get: {url: /, params: {a: [1, x], b: '{{ iter }}'}}").params == wanted
+
+
+def test_credentials_stay_references() -> None:
+    assert request("get: {url: /, auth: {bearer: {token: '{{ token }}'}}}").auth == ("bearer", "{{ secrets.token }}")
+    assert request("get: {url: /, auth: {basic: {user: '{{ user }}', password: '{{ token }}'}}}").auth == (
+        "basic",
+        "ann",
+        "{{ secrets.token }}",
+    )
+
+
+def test_retries_and_what_an_error_does_are_kept() -> None:
+    found = request("{get: /, on_error: run, retry: {times: 2, wait: 100ms, on: [timeout, 5xx, 429]}}")
+    assert (found.on_error, found.retry) == ("run", Retry(times=2, wait_s=0.1, on=("timeout", "5xx", "429")))
+
+
+def test_waiting_asks_for_the_status_and_no_request_outlasts_it() -> None:
+    found = result("get: /", setup="setup: [{wait_for: {get: /health, status: 204, timeout: 5s, every: 100ms}}]\n").plan
+    assert found is not None
+    (step,) = found.setup
+    assert isinstance(step, WaitForStep)
+    assert (step.timeout_s, step.every_s, step.request.timeouts.total_s, step.request.on_error) == (5, 0.1, 5, "continue")
+    assert step.request.check == (Check(kind="status", op="in", value=(204,), text="status 204"),)
+    assert found.labels[step.request.label].section == "setup"
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "pointer"),
+    [
+        ("http: {url: /, method: fetch}", "E104", "/http/method"),
+        ("get: ftp://example.test/", "E104", "/get"),
+        ("get: {url: /, headers: {'a b': c}}", "E104", "/get/headers"),
+        ("{get: /, retry: {times: 1, on: [tiemout]}}", "E104", "/retry/on/0"), ("get: {url: /, http_version: '2'}", "E401", "/get/http_version"),
+        ("get: {url: /, page: {assets: true}}", "E401", "/get/page"),
+        ("get: {url: /, sse: true}", "E401", "/get/sse"),
+        ("get: {url: /, trace: true}", "E401", "/get/trace"),
+        ("get: {url: /, proxy: 'http://127.0.0.1:1'}", "E401", "/get/proxy"), ("get: {url: /, sticky: true}", "E401", "/get/sticky"),
+        ("get: {url: /, reuse: iteration}", "E401", "/get/reuse"), ("get: {url: /, auth: {digest: {user: a, password: b}}}", "E401", "/get/auth"),
+        ("get: {url: /, auth: {basic: {user: 'x-{{ token }}', password: b}}}", "E401", "/get/auth/basic"),
+        ("post: {url: /, multipart: {a: b}}", "E401", "/post/multipart"),
+        ("post: {url: /, json: {'$': Load}}", "E401", "/post/json"), ("get: {url: /, timeout: '{{ iter }}'}", "E213", "/get/timeout"),
+        ("{get: /, check: [{status: 2xxx}]}", "E104", "/check/0/status"), ("{get: /, check: [{latency: fast}]}", "E104", "/check/0/latency"),
+        ("{get: /, check: [{body_matches: '('}]}", "E104", "/check/0/body_matches"),
+        ("{get: /, extract: [{name: a, json: '$.['}]}", "E104", "/extract/0/json"),
+        ("{get: /, extract: [{name: a, regex: 'x(y)', group: 2}]}", "E104", "/extract/0/group"),
+        ("{get: /, extract: [{name: a, css: h1}]}", "E401", "/extract/0/css"),
+        ("{get: /, check: [{schema: a.json}]}", "E401", "/check/0/schema"), ("post: {url: /, body_file: none.bin}", "E306", "/post/body_file"),
+        ("post: {url: /, body_file: ../none.bin}", "E305", "/post/body_file"), ("get: {url: /, tls: {ca: none.pem}}", "E306", "/get/tls/ca"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_or_not_run_yet_is_told_at_its_place(tmp_path: Path, step: str, code: str, pointer: str) -> None:
+    assert errors(step, base_dir=tmp_path) == [(code, f"/scenarios/0/steps/0{pointer}")]
+
+
+def test_files_are_named_by_their_absolute_path(tmp_path: Path) -> None:
+    (tmp_path / "body.bin").write_bytes(b"x")
+    (tmp_path / "ca.pem").write_bytes(b"x")
+    found = request("post: {url: /, body_file: body.bin, tls: {ca: ca.pem, server_name: a.test}}", base_dir=tmp_path)
+    assert found.body == Body(kind="file", value=str(tmp_path / "body.bin"))
+    assert found.tls == Tls(ca=str(tmp_path / "ca.pem"), server_name="a.test")
+
+
+def test_a_default_of_the_target_that_is_not_run_yet_is_told_once() -> None:
+    assert errors("transaction: t\n        steps: [{get: /a}, {get: /b}]", defaults="{proxy: 'http://127.0.0.1:1'}") == [
+        ("E401", "/target/defaults/proxy")
+    ]
