@@ -31,6 +31,8 @@ def call(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         return _reader_left()
     except BaseException as error:  # the edge of the program: nothing may reach a user as a traceback
+        if isinstance(error.__context__, BrokenPipeError):
+            return _reader_left()  # typer has turned it into an exit with code 1
         from maid_lab.cli.failures import report
 
         return report(error, argv)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 __all__ = ["tell_warnings"]
 
@@ -10,23 +11,15 @@ __all__ = ["tell_warnings"]
 def tell_warnings() -> None:
     """Write warnings and errors of MAID Lab's own loggers to standard error, one line each, without tracebacks."""
     logger = logging.getLogger("maid_lab")
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(_OneLine("maid: %(message)s"))
-        logger.addHandler(handler)
-        logger.propagate = False
-    logger.setLevel(logging.WARNING)
+    if not any(isinstance(handler, _Teller) for handler in logger.handlers):
+        logger.addHandler(_Teller(logging.WARNING))
 
 
-class _OneLine(logging.Formatter):
-    """Leaves the traceback of `log.exception` out: it is for log files, not for people."""
+class _Teller(logging.Handler):
+    """Writes to what standard error is at the moment; tracebacks are for crash logs, the cause is for people."""
 
-    def formatException(self, ei: object) -> str:
-        """Return nothing."""
-        return ""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line; the cause of an exception is part of it."""
-        text = " ".join(super().format(record).split())
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
         cause = record.exc_info[1] if record.exc_info else None
-        return f"{text}: {cause}" if cause is not None else text
+        text = " ".join(record.getMessage().split())
+        sys.stderr.write(f"maid: {text}{f': {cause}' if cause is not None else ''}\n")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from maid_lab.lab import Lab
     from maid_lab.model.run_record import RunRecord
 
-__all__ = ["Outcome", "StopOnSignals", "exit_code", "run_to_end", "until_signal"]
+__all__ = ["Outcome", "StopOnSignals", "exit_code", "run_to_end", "signal_event"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _FAILED: Final = 4
@@ -107,14 +107,15 @@ class StopOnSignals:
                 loop.remove_signal_handler(number)
 
 
-async def until_signal() -> None:
-    """Wait for Ctrl-C or SIGTERM."""
+@contextmanager
+def signal_event() -> Iterator[asyncio.Event]:
+    """Give an event that Ctrl-C or SIGTERM sets for the length of a `with` block."""
     came = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, came.set)
     try:
-        await came.wait()
+        yield came
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maid_lab.cli.session import StopOnSignals, exit_code, until_signal
+from maid_lab.cli.session import StopOnSignals, exit_code, signal_event
 from maid_lab.model.errors import Missing
 from maid_lab.model.run_record import RunRecord
 
@@ -75,5 +75,6 @@ async def test_signals_are_taken_while_installed(number: signal.Signals) -> None
 
 
 async def test_waiting_ends_with_a_signal() -> None:
-    asyncio.get_running_loop().call_later(0.02, os.kill, os.getpid(), signal.SIGTERM)
-    await asyncio.wait_for(until_signal(), 5)
+    with signal_event() as came:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(came.wait(), 5)

@@ -45,15 +45,16 @@ def demo(
 async def _serve(port: int, *, as_json: bool) -> int:
     import asyncio
 
-    from maid_lab.cli.session import until_signal
+    from maid_lab.cli.session import signal_event
     from maid_lab.services.bundled import start_target
 
     shop = await asyncio.to_thread(start_target, "shop", port=port)
     try:
         text = json.dumps({"name": "shop", "url": shop.url}) if as_json else f"The demo shop is at {shop.url}  (Ctrl-C ends it)"
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
-        await until_signal()
+        with signal_event() as ended:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+            await ended.wait()
     finally:
         await asyncio.to_thread(shop.stop)
     return 0
