@@ -20,7 +20,7 @@ from maid_lab.model.planning.overrides import Overrides, read_overrides
 from maid_lab.model.planning.parameters import resolve_parameters
 from maid_lab.model.planning.sizes import check_size
 from maid_lab.model.planning.steps import StepPlanner, fragment_names, think_step
-from maid_lab.model.planning.walks import has_dollar, has_relative_url
+from maid_lab.model.planning.walks import has_relative_url
 from maid_lab.model.recipe.identity import content_hash
 from maid_lab.model.recipe.loading import Loaded
 from maid_lab.model.recipe.scopes import Names, defined_in, names_of
@@ -145,6 +145,8 @@ class _Planner:
         seed = randomness.randbelow(2**53) if given is None else given
         for name, value in recipe.variables.items():
             context.variables[name] = context.value(value, _same, f"/variables/{name}")
+        context.check_known(context.parameters, "/parameters")
+        context.check_known(context.variables, "/variables")
         self._refuse_parts()
         scenarios = self._chosen_scenarios()
         data = self._data_sets()
@@ -299,8 +301,7 @@ class _Planner:
                 self._context.add(error.code, f"data set {data_set.name}: {error}", "Check the path and the file.", place)
                 raise PlanningError from None
             self._fields[data_set.name] = frozenset(key for row in rows for key in row)
-            if has_dollar(rows):
-                self._context.refuse("the key $ by itself", pointer, "Rename it in the data.")
+            self._context.check_known({"path" if data_set.path is not None else "rows": rows}, pointer)
             result.append(
                 out.DataSet(
                     name=data_set.name, path=path, rows=rows, order=data_set.order, per=data_set.per, unique=data_set.unique,

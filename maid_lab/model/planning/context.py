@@ -10,6 +10,7 @@ from maid_lab.model.expressions import MAX_LENGTH, NAMESPACES, Expression, Scope
 from maid_lab.model.functions import RANDOM
 from maid_lab.model.nearest import did_you_mean
 from maid_lab.model.plan import Label
+from maid_lab.model.planning.walks import has_dollar
 from maid_lab.model.recipe.document import Document
 from maid_lab.model.recipe.scopes import Names
 from maid_lab.model.templates import Template, escaped, is_template, parse_template
@@ -132,10 +133,19 @@ class Context:
             return self._folded_text(tree, names, fixed, pointer)
         if isinstance(tree, Mapping):
             if "$" in tree:
-                # In a plan's file this key names the class of a value.
-                self.refuse("the key $ by itself", pointer, "Write the body as text: body instead of json.")
+                self._refuse_dollar(pointer)
             return {key: self.folded(item, names, fixed, pointer) for key, item in tree.items()}
         return [self.folded(item, names, fixed, pointer) for item in tree] if isinstance(tree, list | tuple) else tree
+
+    def _refuse_dollar(self, pointer: str) -> None:
+        """Refuse the key that names the class of a value in a plan's file."""
+        self.refuse("the key $ by itself", pointer, "Write it as text: a body instead of json, another name in data.")
+
+    def check_known(self, values: Mapping[str, Any], pointer: str) -> None:
+        """Note known values that a plan's file could not give back."""
+        for name, value in values.items():
+            if has_dollar(value):
+                self._refuse_dollar(f"{pointer}/{name}")
 
     def expression(self, text: str | None, names: Names, pointer: str = "") -> str:
         """Return a bare expression with qualified names."""
@@ -153,7 +163,10 @@ class Context:
         if not _is_known(template, fixed):
             return str(template)
         try:
-            return escaped(template.compile()(self._scope()))
+            found = template.compile()(self._scope())
+            if has_dollar(found):
+                self._refuse_dollar(pointer)
+            return escaped(found)
         except ValueError as error:
             self.add("E215", f"{text}: {error}", "Mend the expression or the parameter.", pointer)
             return text

@@ -45,6 +45,8 @@ def plan_loads(recipe: Recipe, scenarios: list[Scenario], overrides: Overrides, 
             is_whole = False
             context.add("E230", f"the load contradicts itself: {error}", "Mend the load.", pointer)
     _check_together(recipe, loads, context)
+    if is_whole and not loads:
+        context.add("E221", "the scenarios that were chosen have weight 0 or are in no load", "Choose others.", "/scenarios")
     if not is_whole or not loads:
         return ()
     if overrides.replace_load:

@@ -1,5 +1,6 @@
 """Expressions of a recipe while it is planned: what is computed, what stays, and what can never be smuggled in."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,10 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maid_lab.model.expressions import Scope
+from maid_lab.model.planner import make_plan
 from maid_lab.model.planning.context import Context, PlanningError
+from maid_lab.model.recipe import parse_recipe
 from maid_lab.model.recipe.document import Document
 from maid_lab.model.recipe.scopes import Names
+from maid_lab.model.recipe.target import DataSet
 from maid_lab.model.templates import compile_value
+from tests.model.recipes import HELLO
 
 NAMES = Names(frozenset({"region", "users"}), frozenset({"password"}), frozenset({"sku", "fixed"}), frozenset({"email"}))
 
@@ -92,6 +97,25 @@ def test_the_key_that_names_classes_in_a_plan_is_refused() -> None:
     made = context()
     made.folded({"a": [{"$": "Load"}]}, NAMES, frozenset(), "/x")
     assert [item.code for item in made.found] == ["E401"]
+
+
+def test_the_key_that_names_classes_comes_in_by_no_value() -> None:
+    recipe = f"{HELLO}parameters: [{{key: j, type: json, default: {{}}}}]\nvariables: {{v: {{a: 1}}}}\ndata: [{{name: d, rows: [{{a: 1}}]}}]\n".replace(
+        "get: /", 'post: {url: /, json: ["{{ j }}", "{{ v }}", "{{ data.d }}"]}'
+    )
+
+    def refused(text: str, **options: Any) -> set[str]:
+        result = make_plan(parse_recipe(text), read_data=read_inline, **options)
+        return {item.pointer for item in result.diagnostics if item.code == "E401"}
+
+    assert refused(recipe) == set()
+    assert "/parameters/j" in refused(recipe, parameters={"j": '{"$": "Plan"}'})
+    assert "/variables/v" in refused(recipe.replace("v: {a: 1}", 'v: {"$": Plan}'))
+    assert "/data/0/rows" in refused(recipe.replace("rows: [{a: 1}]", 'rows: [{"$": Plan}]'))
+
+
+def read_inline(data_set: DataSet, _path: str, _base_dir: Path | None) -> tuple[tuple[dict[str, Any], ...], str]:
+    return tuple(data_set.rows or ()), ""
 
 
 def test_the_same_finding_is_told_once() -> None:
