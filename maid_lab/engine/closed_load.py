@@ -81,7 +81,11 @@ class ClosedLoad:
 
     def _arrive(self, number: int) -> None:
         self._waiting -= 1
-        if self._is_over or number in self._live:
+        if self._is_over:
+            return
+        if number in self._live:
+            # Due back before it has left: it stays, as if it had gone and come.
+            self._live[number].leaving = False
             return
         load = self._load
         program = self._program(number)
@@ -125,7 +129,7 @@ class ClosedLoad:
     @staticmethod
     def _cut(what: tuple[VirtualUser, int]) -> None:
         user, life = what
-        if user.life == life:
+        if user.life == life and user.leaving:
             user.abort()
 
     def _ended(self, user: VirtualUser) -> None:

@@ -69,7 +69,7 @@ class OpenLoad:
         """Make the users that are wanted beforehand and schedule the first start."""
         shard, load = self._shard, self._load
         self._zero = shard.zero_ns + int(load.start_at_s * _NS)
-        self._starts = arrivals(load.segments, load.arrivals, shard.plan.seed, shard.worker, shard.workers)
+        self._starts = arrivals(load.segments, load.arrivals, f"{shard.plan.seed}/{load.name}", shard.worker, shard.workers)
         self._phases.start()
         prewarm = min(load.prewarm // shard.workers + (shard.worker < load.prewarm % shard.workers), self._limit)
         for index in range(prewarm):

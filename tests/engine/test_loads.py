@@ -29,6 +29,7 @@ from maid_lab.model.plan import (
 )
 from tests.engine.running import labels, plan_of, requests, run_shard
 from tests.support.hostile import HostileServer
+from tests.support.wire import Pause, Send, reply
 
 OK = HttpStep(label=2, method="GET", url="/ok")
 
@@ -67,6 +68,18 @@ async def test_users_come_and_go_as_planned(hostile: HostileServer, tmp_path: Pa
     for user, (began, left) in {0: (0.0, 1.0), 1: (0.1, 0.9), 2: (0.2, 0.8), 3: (0.3, 0.7)}.items():
         assert began <= first[user] < began + 0.09
         assert left - 0.09 < last[user] < left + 0.09
+
+
+async def test_a_user_that_is_due_back_before_it_has_left_stays(hostile: HostileServer, tmp_path: Path) -> None:
+    hostile.on("/slow", Pause(0.3), Send(reply()))
+    segments = tuple(
+        Segment(start_s=at, end_s=at + length, level_from=level, level_to=level)
+        for at, length, level in ((0, 0.1, 2), (0.1, 0.1, 1), (0.2, 0.6, 2))
+    )
+    load = {"model": "users", "users": 2.0, "duration_s": 0.8, "segments": segments}
+    plan = plan_of(hostile.url, (HttpStep(label=2, method="GET", url="/slow"),), ("slow",), load=load)
+    rows = requests(await run_shard(plan, tmp_path))
+    assert Counter(row.user for row in rows) == {0: 3, 1: 3}
 
 
 @pytest.mark.parametrize("arrivals", ["uniform", "poisson"])
@@ -285,8 +298,6 @@ async def test_checks_hold_or_say_what_was_found(hostile: HostileServer, tmp_pat
 
 
 def _json_answer() -> Any:
-    from tests.support.wire import Send, reply
-
     return (Send(reply(b'{"a":1,"b":["x","y"]}', ("Content-Type", "application/json"))),)
 
 

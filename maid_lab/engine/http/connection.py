@@ -44,12 +44,14 @@ class Connection:
         Stamps of the exchange, monotonic ns; −1 for none. `connected` is −1 on a reused connection.
     bytes_out, bytes_in : int
         On the wire, head and body, of this exchange.
+    is_quick : bool
+        The exchange is on a reused connection, nothing of its answer has been read, and its operation is simple: `readable` may record it.
     """
 
     __slots__ = (
         "_body", "_chunks", "_fd", "_left", "_loop", "_out", "_raw", "_read", "_recorder", "_socket", "_stage", "_write", "attempt",
         "bytes_in", "bytes_out",
-        "connected", "first_byte", "head", "hops", "intended", "last_read", "operation", "origin", "redirected", "start", "user", "wire",
+        "connected", "first_byte", "head", "hops", "intended", "is_quick", "last_read", "operation", "origin", "start", "user", "wire",
     )  # fmt: skip
 
     first_byte: int
@@ -71,7 +73,7 @@ class Connection:
         self._socket: Any = None
         self._fd = -1
         self._stage = "new"
-        self.redirected = False
+        self.is_quick = False
         self.attempt = 0
         self.hops = 0
         self._reset()
@@ -83,6 +85,7 @@ class Connection:
         self.operation = operation
         self.intended = intended
         self.bytes_out = len(wire)
+        self.is_quick = operation.is_simple and not self.hops
         self.start = monotonic_ns()
         try:
             sent = self._write(wire)
@@ -163,6 +166,7 @@ class Connection:
         start, connected = self.start, self.connected
         self.exchange(operation, self.wire, self.intended)
         self.start, self.connected = start, connected
+        self.is_quick = False
         self.wire = b""
 
     def _writable(self) -> None:
@@ -189,10 +193,11 @@ class Connection:
             self._broken(error)
             return
         operation = self.operation
-        if operation is not None and operation.is_simple and not self.bytes_in and not self.hops:
+        if operation is not None and self.is_quick:
             end = data.find(b"\r\n\r\n") + 4
             head = cached_head(data[:end])
-            if head is not None and head.plain and len(data) == end + head.length and self.connected < 0:
+            size = len(data)
+            if head is not None and head.plain and size == end + head.length:
                 now = monotonic_ns()
                 start = self.start
                 service = now - start
@@ -204,7 +209,7 @@ class Connection:
                     recorder.pack(
                         recorder.buffer, position, start - recorder.zero_ns, service, blocked, service, blocked // 1000, user.number,
                         user.iteration,
-                        self.bytes_out, len(data), operation.label, head.status, 0, user.flags | FLAG_REUSED,
+                        self.bytes_out, size, operation.label, head.status, 0, user.flags | FLAG_REUSED,
                     )  # fmt: skip
                     recorder.position = position = position + RECORD_SIZE
                     if position >= recorder.limit:
@@ -222,6 +227,7 @@ class Connection:
         if self.operation is None:
             self.close()  # nobody asked: the server speaks out of turn, this connection cannot be trusted
             return
+        self.is_quick = False
         self.last_read = monotonic_ns()
         if self.first_byte < 0:
             self.first_byte = self.last_read

@@ -55,8 +55,15 @@ def _check_range(parameter: Parameter, typed: Any) -> None:
 def _check_text(parameter: Parameter, text: str) -> None:
     if parameter.max_length is not None and len(text) > parameter.max_length:
         raise ParameterError(f"the text is longer than {parameter.max_length} characters")
-    if parameter.pattern is not None and re.fullmatch(parameter.pattern, text) is None:
+    if parameter.pattern is not None and _pattern(parameter.pattern).fullmatch(text) is None:
         raise ParameterError(f"{text!r} does not match {parameter.pattern}")
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ParameterError(f"the pattern {text!r} is not a regular expression: {error}") from None
 
 
 def _text(value: Any) -> str:
