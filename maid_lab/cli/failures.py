@@ -7,6 +7,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from maid_lab.cli.text import clean
 from maid_lab.model.errors import InvalidInput, MaidError
 
 if TYPE_CHECKING:
@@ -99,4 +100,5 @@ def _one_line(error: BaseException) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
+    # Parts of it may come from files and targets; a terminal must not obey them.
+    sys.stderr.write("\n".join(clean(line) for line in text.splitlines()) + "\n")

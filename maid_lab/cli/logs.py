@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
+from maid_lab.cli.text import clean
+
 __all__ = ["tell_warnings"]
 
 
@@ -21,5 +23,5 @@ class _Teller(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
         cause = record.exc_info[1] if record.exc_info else None
-        text = " ".join(record.getMessage().split())
-        sys.stderr.write(f"maid: {text}{f': {cause}' if cause is not None else ''}\n")
+        text = f"{record.getMessage()}{f': {cause}' if cause is not None else ''}"
+        sys.stderr.write(f"maid: {clean(' '.join(text.split()))}\n")

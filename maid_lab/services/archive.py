@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from maid_lab.model.errors import Conflict, EngineFailure, MaidError
+from maid_lab.model.errors import Conflict, MaidError
 from maid_lab.model.plan import plan_to_json
 from maid_lab.model.run_record import RunRecord, new_run_id
 from maid_lab.model.states import RunStatus, Verdict
@@ -104,7 +104,7 @@ class Archive:
             with opened(self.home) as store:
                 store.runs.save(record)
                 store.checkpoint()
-        except MaidError as error:
+        except Exception as error:  # foreign ones too: DuckDB has its own for a full disk
             log.warning("run %s is not in the catalogue yet: %s", record.id, error)
             return False
         return True
@@ -112,7 +112,8 @@ class Archive:
     def finish(self, record: RunRecord, plan: Plan, end: RunEnd) -> RunRecord:
         """Turn the rows into Parquet, compute summary and verdict, and write the final record everywhere.
 
-        A full disk costs no row: the spool stays, the run is `failed` with the reason, and the next opening tries again.
+        Nothing that goes wrong here costs a row or is raised: the spool stays, the run is `failed` with the reason, and the next opening
+        tries again.
         """
         ended: dict[str, Any] = {
             "status": str(end.status),
@@ -124,11 +125,12 @@ class Archive:
         }
         try:
             ended |= self._findings(record.changed(**ended), plan)
-        except EngineFailure as error:
-            log.exception("run %s cannot be finished", record.id)
-            ended |= {"status": str(RunStatus.FAILED), "reason": f"{end.reason}; {error}".lstrip("; ")}
-            return self._kept_open(record.changed(**ended))
-        return self.seal(record, **ended)
+            return self.seal(record, **ended)
+        except Exception as error:
+            log.exception("run %s cannot be finished yet", record.id)
+            reason = str(error) if isinstance(error, MaidError) else f"it cannot be finished yet: {type(error).__name__}: {error}"
+            reasons = end.reason if reason in end.reason else f"{end.reason}; {reason}".lstrip("; ")
+            return self._kept_open(record.changed(**ended | {"status": str(RunStatus.FAILED), "reason": reasons}))
 
     def seal(self, record: RunRecord, **changes: Any) -> RunRecord:
         """Write the final record into folder and catalogue; the run stays marked as open until both have it."""
@@ -138,16 +140,21 @@ class Archive:
         return final
 
     def live_status(self) -> dict[str, Any] | None:
-        """Return the newest status of the run that holds the slot; None when there is none."""
+        """Return the newest status of the run that holds the slot, only id, title and `pending` before its first one; None when it is free."""
         holder = RunSlot.holder(self.home)
-        return RunFolder(self.home, str(holder["run_id"])).read_status() if holder and "run_id" in holder else None
+        if not holder or "run_id" not in holder:
+            return None
+        run_id = str(holder["run_id"])
+        waiting = {"run_id": run_id, "title": str(holder.get("recipe", "")), "status": str(RunStatus.PENDING)}
+        return RunFolder(self.home, run_id).read_status() or waiting
 
     def _kept_open(self, record: RunRecord) -> RunRecord:
         try:
-            return self.note(record)
+            self.note(record)
         except OSError as error:
             log.warning("run %s: its record cannot be written: %s", record.id, error)
-            return record
+        self.list(record)
+        return record
 
     def _findings(self, record: RunRecord, plan: Plan) -> dict[str, Any]:
         """Return the columns that follow from the rows."""

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from maid_lab.cli.entry import call
+from maid_lab.cli.progress import line
 from maid_lab.demo.launch import DemoProcess
+from maid_lab.store.folders import RunFolder
 from maid_lab.store.slot import RunSlot
 from tests.cli.recipes import write_recipe
+from tests.cli.test_progress import live
 
 Capture = pytest.CaptureFixture[str]
 
@@ -185,6 +188,19 @@ def test_status_reads_what_the_holder_of_the_slot_writes(capsys: Capture) -> Non
     assert capsys.readouterr().out == "No run is under way.\n"
     assert call(["status", "--json"]) == 0
     assert capsys.readouterr().out == "null\n"
+    home().mkdir(mode=0o700, exist_ok=True)
+    slot = RunSlot.take(home(), "r1", "spike")
+    try:
+        assert call(["status"]) == 0
+        assert capsys.readouterr().out == "spike  run r1\nbeing prepared\n"
+        folder = RunFolder(home(), "r1").create()
+        (folder.path / "status.json").write_text(json.dumps(live()))
+        assert call(["status"]) == 0
+        assert capsys.readouterr().out == f"Hello  run r1\n{line(live())}\n"
+        assert call(["status", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == live()
+    finally:
+        slot.release()
 
 
 def test_an_unexpected_error_is_one_line(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,21 @@ async def test_a_full_disk_at_the_end_costs_no_row(tmp_path: Path, monkeypatch: 
     assert recover(tmp_path) == []
 
 
+async def test_rows_that_cannot_be_summed_up_are_told_and_stop_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object) -> None:
+        raise ArithmeticError("seven")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Archive, "_findings", broken)
+        record = await finished(tmp_path)
+        again = [recover(tmp_path) for _ in range(2)]
+    assert (record.status, record.reason) == ("failed", "it cannot be finished yet: ArithmeticError: seven")
+    assert [[each.reason for each in closed] for closed in again] == [[record.reason], [record.reason]]
+    assert (await History(tmp_path).find("last")).status == "failed"
+    assert [each.rows_count for each in recover(tmp_path)] == [200]
+    assert recover(tmp_path) == []
+
+
 async def test_what_the_catalogue_did_not_get_it_gets_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def held(home: Path) -> Store:
         raise Conflict(f"the catalogue {home} is held by process 1.")

@@ -31,7 +31,9 @@ def status(*, as_json: JsonOutput = False) -> int:
     elif live is None:
         sys.stdout.write("No run is under way.\n")
     else:
-        sys.stdout.write(f"{clean(live['title'])}  run {live['run_id']}\n{line(live)}\n")
+        sys.stdout.write(
+            f"{clean(live['title'])}  run {live['run_id']}\n{'being prepared' if live['status'] == 'pending' else line(live)}\n"
+        )
     return 0
 
 

@@ -44,11 +44,14 @@ def list_(*, as_json: Annotated[bool, typer.Option("--json", help="Print the lis
 @app.command("show")
 def show(*, recipe: RecipeRef) -> int:
     """Print a recipe as it is written."""
+    from maid_lab.cli.text import clean
     from maid_lab.services.home import home_folder
     from maid_lab.services.library import RecipeLibrary
     from maid_lab.services.planning import load_source
 
-    sys.stdout.write(load_source(RecipeLibrary(home_folder()).find(recipe)).text)
+    text = load_source(RecipeLibrary(home_folder()).find(recipe)).text
+    # A file gets the recipe byte for byte; a terminal must not obey what stands in it.
+    sys.stdout.write("\n".join(map(clean, text.split("\n"))) if sys.stdout.isatty() else text)
     return 0
 
 

@@ -53,7 +53,8 @@ def rebuild() -> int:
 
 @app.command("backup")
 def backup(
-    *, folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write the copy into; it must be new or empty.")]
+    *,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder outside the home folder; the copy gets a folder of its own in it.")],
 ) -> int:
     """Copy catalogue and runs, consistent even while a run is under way."""
     from maid_lab.services.history import backup_store
