@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from maid_lab.engine.guard import Guard
 from maid_lab.engine.journal import Journal
-from maid_lab.engine.live import LiveCounts, WorkerHealth, is_generator_bound
+from maid_lab.engine.live import LiveCounts, WorkerHealth
+from maid_lab.engine.view import RunView, phase_at
 from maid_lab.engine.wire import LEASE_S, SNAPSHOT_S, Message
 from maid_lab.model.errors import EngineFailure
 from maid_lab.model.plan import plan_to_json
-from maid_lab.model.rows import Phase
-from maid_lab.model.schedules import level_at
 from maid_lab.model.states import RunStatus, next_status
 
 if TYPE_CHECKING:
@@ -94,6 +93,7 @@ class Supervisor:
         self._counts = LiveCounts(plan)
         self._guard = Guard(plan)
         self._health = {handle.number: WorkerHealth() for handle in pool.workers}
+        self._view = RunView(run_id, plan, counts=self._counts, health=self._health, workers=pool.workers)
         self._last_seen = dict.fromkeys(self._health, 0.0)
         self._done: set[int] = set()
         self._waiting: dict[str, asyncio.Future[Message]] = {}
@@ -103,8 +103,6 @@ class Supervisor:
         self._phase = "idle"
         self._zero_ns = 0
         self._ended_s: float | None = None
-        self._bound_seconds = 0
-        self._seconds = 0
         self._wake = asyncio.Event()
         self._started_at = datetime.now(UTC)
         self._cut_at = float("inf")
@@ -146,7 +144,7 @@ class Supervisor:
         return RunEnd(
             status=self._state,
             reason=self._reason,
-            generator_bound=self._bound_seconds > 0.05 * max(1, self._seconds),
+            generator_bound=self._view.is_generator_bound,
             started_at=self._started_at,
             ended_at=datetime.now(UTC),
             interrupted=self._interrupted,
@@ -318,7 +316,7 @@ class Supervisor:
         return max(0.0, (time.monotonic_ns() - self._zero_ns) / 1e9) if self._zero_ns else 0.0
 
     def _follow_phase(self, elapsed: float) -> None:
-        phase = "shutdown" if self._state is RunStatus.STOPPING or elapsed >= self._plan.duration_s else _phase_at(self._plan, elapsed)
+        phase = "shutdown" if self._state is RunStatus.STOPPING or elapsed >= self._plan.duration_s else phase_at(self._plan, elapsed)
         if phase != self._phase:
             self._phase = phase
             self.status = self._live()
@@ -326,93 +324,19 @@ class Supervisor:
             self._publish("maid:status", self.status)
 
     def _second(self, elapsed: float) -> None:
-        bound = any(is_generator_bound(health) for health in self._health.values())
-        self._seconds += 1
-        self._bound_seconds += bound
-        rate, bytes_per_s = self._counts.rates()
-        percentiles, counts = self._counts.take_second()
-        workers = [
-            {"worker": n, "cpu": round(h.cpu, 3), "loop_lag_ms": h.loop_lag_ms, "schedule_lag_ms": h.lag_us / 1000, "users": h.users}
-            for n, h in self._health.items()
-        ]
-        self._journal.second(
-            {
-                "second": self._seconds - 1,
-                "elapsed_s": round(elapsed, 3),
-                "users": sum(h.users for h in self._health.values()),
-                "planned_level": self._planned()[0],
-                "in_flight": sum(h.in_flight for h in self._health.values()),
-                "rows": self._counts.rows,
-                "requests": self._counts.requests,
-                "failures": self._counts.failures,
-                "dropped": self._counts.dropped,
-                "rate_per_s": round(rate, 3),
-                "bytes_in_per_s": round(bytes_per_s, 1),
-                **percentiles,
-                "generator_bound": bound,
-                "workers": workers,
-            }
-        )
+        figures, counts = self._view.second(elapsed)
+        self._journal.second(figures)
         self.status = self._live()
         self._journal.status(self.status)
-        for health in self._health.values():
-            health.reset_second()
+        self._view.begin_second()
         failed = self._guard.second(elapsed, counts)
         if failed and self._state is RunStatus.RUNNING:
             self._reason = failed
             self._note("error", failed)
             self._order_stop("graceful", _ABORT_DEADLINE_S)
 
-    def _planned(self) -> tuple[float, str]:
-        elapsed, level = self._elapsed(), 0.0
-        for load in self._plan.loads:
-            level += level_at(load.segments, elapsed - load.start_at_s)
-        return round(level, 3), "starts/s" if self._plan.is_open else "users"
-
     def _live(self) -> LiveStatus:
-        elapsed = self._elapsed()
-        rate, bytes_per_s = self._counts.rates()
-        planned, unit = self._planned()
-        figures = self._counts.percentiles_ms()
-        return {
-            "run_id": self._run_id,
-            "title": self._plan.title,
-            "status": str(self._state),
-            "phase": self._phase,
-            "reason": self._reason,
-            "elapsed_s": round(elapsed, 3),
-            "duration_s": self._plan.duration_s,
-            "users": sum(h.users for h in self._health.values()),
-            "planned_level": planned,
-            "planned_unit": unit,
-            "in_flight": sum(h.in_flight for h in self._health.values()),
-            "requests": self._counts.requests,
-            "failures": self._counts.failures,
-            "dropped": self._counts.dropped,
-            "rows": self._counts.rows,
-            "rate_per_s": rate,
-            "bytes_in_per_s": bytes_per_s,
-            "latency": "response time" if self._plan.is_open else "service time",
-            "p50_ms": figures["p50_ms"],
-            "p95_ms": figures["p95_ms"],
-            "p99_ms": figures["p99_ms"],
-            "names": self._counts.names(elapsed),
-            "errors": self._counts.errors(),
-            "workers": [
-                {
-                    "worker": handle.number,
-                    "pid": handle.pid,
-                    "users": self._health[handle.number].users,
-                    "rows": self._health[handle.number].rows,
-                    "cpu": round(self._health[handle.number].cpu, 3),
-                    "loop_lag_ms": self._health[handle.number].loop_lag_ms,
-                    "schedule_lag_ms": self._health[handle.number].lag_us / 1000,
-                    "alive": handle.process.poll() is None,
-                }
-                for handle in self._pool.workers
-            ],
-            "generator_bound_s": self._bound_seconds,
-        }
+        return self._view.status(state=self._state, phase=self._phase, reason=self._reason, elapsed_s=self._elapsed())
 
     # ---- small things
 
@@ -429,16 +353,3 @@ class Supervisor:
         entry = {"t_s": round(self._elapsed() if at_s is None else at_s, 3), "level": level, "source": source, "message": text}
         self._journal.log(entry)
         self._publish("maid:logs", entry)
-
-
-def _phase_at(plan: Plan, elapsed: float) -> str:
-    phases = [
-        segment.phase
-        for load in plan.loads
-        for segment in load.segments
-        if load.start_at_s + segment.start_s <= elapsed < load.start_at_s + segment.end_s
-    ]
-    for phase in (Phase.INCREASE, Phase.MAINTAIN, Phase.DECREASE):
-        if phase in phases:
-            return phase.word
-    return "maintain" if not plan.loads else "decrease"
