@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from maid_lab.model.errors import Missing
+from maid_lab.model.errors import EngineFailure, InvalidInput, Missing
 from maid_lab.model.plan import Plan, plan_from_json, plan_to_json
 from maid_lab.model.run_record import RunRecord
 
-__all__ = ["RunFolder", "run_folders", "write_atomically"]
+__all__ = ["RunFolder", "require_space", "run_folders", "write_atomically"]
+
+_RUN_ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+_SPOOL: Final = re.compile(r"spool-(\d+)-(\d+)\.rows")
+_numbers = itertools.count()
 
 
 class RunFolder:
@@ -25,9 +32,16 @@ class RunFolder:
         Home folder of the store.
     run_id : str
         Identity of the run.
+
+    Raises
+    ------
+    InvalidInput
+        If the id could name another folder than a run's.
     """
 
     def __init__(self, home: Path, run_id: str) -> None:
+        if not _RUN_ID.fullmatch(run_id):
+            raise InvalidInput(f"{run_id!r} is not the id of a run.", hint="maid history lists runs.")
         self.run_id = run_id
         self.path = home / "runs" / run_id
 
@@ -50,7 +64,7 @@ class RunFolder:
 
     def spool_paths(self) -> list[Path]:
         """Return the spool files that are there, by worker and epoch."""
-        return sorted(self.path.glob("spool-*.rows"))
+        return sorted((path for path in self.path.glob("spool-*.rows") if _SPOOL.fullmatch(path.name)), key=_worker_and_epoch)
 
     def write_plan(self, plan: Plan) -> None:
         """Write `plan.json`."""
@@ -93,12 +107,13 @@ class RunFolder:
         return list(_lines(self.path / "log.jsonl"))
 
     def size(self) -> int:
-        """Return the bytes of all files."""
-        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+        """Return the bytes of all files; those that go meanwhile do not count."""
+        return sum(map(_bytes_of, self.path.rglob("*")))
 
     def remove(self) -> None:
-        """Delete the folder with everything in it."""
-        shutil.rmtree(self.path, ignore_errors=False)
+        """Delete the folder with everything in it; one that is gone already is no error."""
+        if self.exists:
+            shutil.rmtree(self.path)
 
     def _read(self, name: str) -> Any:
         try:
@@ -111,13 +126,13 @@ def run_folders(home: Path) -> Iterator[RunFolder]:
     """Yield all run folders, oldest first: ids sort by time."""
     root = home / "runs"
     for path in sorted(root.iterdir()) if root.is_dir() else ():
-        if path.is_dir():
+        if path.is_dir() and _RUN_ID.fullmatch(path.name):
             yield RunFolder(home, path.name)
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file so that a reader, and a machine that loses power, sees the old content or the new, never half."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as file:
             file.write(text)
@@ -127,6 +142,32 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def require_space(home: Path, least: int) -> None:
+    """Refuse when fewer than `least` bytes are free: a full disk is the usual cause of lost rows.
+
+    Raises
+    ------
+    EngineFailure
+        With both figures.
+    """
+    free = shutil.disk_usage(home).free
+    if free < least:
+        message = f"only {free / 2**20:.0f} MiB are free at {home}; {least / 2**20:.0f} MiB are needed."
+        raise EngineFailure(message, hint="Make room, or set MAID_HOME to a larger disk.")
+
+
+def _worker_and_epoch(path: Path) -> tuple[int, ...]:
+    return tuple(map(int, path.stem.split("-")[1:]))
+
+
+def _bytes_of(path: Path) -> int:
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from maid_lab.model.plan import Label, plan_to_json
-from maid_lab.model.rows import Outcome, Phase
-from maid_lab.store.spool import Columns, Names, SpoolFile, UsersTimeline, columns_of
+from maid_lab.model.rows import EXTENSION_MARK, FLAG_OUTCOME, USERS_LABEL, Outcome, Phase
+from maid_lab.store.concurrency import Flights, UsersTimeline
+from maid_lab.store.spool import Columns, Names, SpoolFile, columns_of, ends_of, rows_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,13 +26,17 @@ __all__ = ["KINDS", "FrameMaker", "Survey", "schema_of"]
 log = logging.getLogger(__name__)
 
 KINDS: Final = ("requests", "transactions", "iterations")
-_OTHER: Final = 255
+_OTHER: Final = 3
+_UNKNOWN: Final = 4
+_NEVER_SENT: Final = (Outcome.DROPPED, Outcome.UNSENT)
+#: Chunks made ahead of the one that is being written: frames are made on two threads, for numpy and polars let go of the interpreter.
+_AHEAD: Final = 3
 
 Ints = np.ndarray[Any, Any]
 
 
 class Survey:
-    """First look over a run's spool: its names, how many rows of each kind, users over time, starts and ends.
+    """First look over a run's spool: its names, how many rows of each kind, users over time.
 
     Parameters
     ----------
@@ -46,11 +54,14 @@ class Survey:
         self.errors: list[str] = []
         self._error_ids: dict[str, int] = {}
         self.users = UsersTimeline()
+        self.unknown = 0
         self.counts = dict.fromkeys(KINDS, 0)
-        self.flights: dict[int, tuple[Ints, Ints]] = {}
         self._maps: dict[int, tuple[Ints, Ints]] = {}
         for file in self.files:
             self._look(file)
+        if self.unknown:
+            log.warning("run %s: %d records have no known label or outcome and are left out", folder.run_id, self.unknown)
+        self.users.at(np.zeros(0, np.int64))
 
     def label_map(self, file: SpoolFile) -> Ints:
         """Return the number in `labels` for each label number of this file, −1 for what nobody knows; shape (65536,)."""
@@ -62,7 +73,7 @@ class Survey:
 
     @property
     def kinds(self) -> Ints:
-        """Index into `KINDS` of each label; 255 for the engine's own."""
+        """Index into `KINDS` of each label; `_OTHER` for the engine's own."""
         places = {"transaction": 1, "iteration": 2, "users": _OTHER}
         return np.array([places.get(label.kind, 0) for label in self.labels], dtype=np.uint8)
 
@@ -78,39 +89,48 @@ class Survey:
             labels[number] = self._label_id(label)
         errors = np.full(65536, -1, dtype=np.int32)
         self._maps[id(file)] = (labels, errors)
-        starts: list[Ints] = []
-        ends: list[Ints] = []
         times: list[Ints] = []
         levels: list[Ints] = []
         seen_errors: set[int] = set()
         for records in file.chunks():
-            columns = columns_of(records)
-            own = columns["label"] == 0
-            times.append(columns["start"][own])
-            levels.append(columns["user"][own])
-            kind = self._kind_of(columns, labels)
+            own = rows_of(records)
+            own = own[records["label"][own] == USERS_LABEL]
+            times.append(records["start"][own])
+            levels.append(records["user"][own])
+            counts = np.bincount(self._kinds(records, labels), minlength=_UNKNOWN + 1)
             for place, name in enumerate(KINDS):
-                self.counts[name] += int((kind == place).sum())
-            starts.append(columns["start"][kind == 0])
-            ends.append(columns["end"][kind == 0])
-            seen_errors.update(np.unique(columns["error"]).tolist())
-            unknown = int(((kind == _OTHER) & ~own).sum())
-            if unknown:
-                log.warning("%s: %d records have no known label or outcome and are left out", file.path, unknown)
-        for number in seen_errors - {0}:
+                self.counts[name] += int(counts[place])
+            self.unknown += int(counts[_UNKNOWN])
+            failed = records["error"] != 0
+            if failed.any():
+                seen_errors.update(np.unique(records["error"][rows_of(records)]).tolist())
+        for number in sorted(seen_errors - {0}):
             errors[number] = self._error_id(names.error(number) or "")
         if times:
-            self.users.add(np.concatenate(times), np.concatenate(levels))
-            self.flights[id(file)] = (np.sort(np.concatenate(starts), kind="stable"), np.sort(np.concatenate(ends), kind="stable"))
+            self.users.add(file.worker, np.concatenate(times), np.concatenate(levels))
 
-    def _kind_of(self, columns: Columns, labels: Ints) -> Ints:
-        number = labels[columns["label"]]
-        kind = np.where(number >= 0, self.kinds[number], _OTHER)
-        return np.where(columns["outcome"] <= max(Outcome), kind, _OTHER)
+    def _kinds(self, records: Ints, labels: Ints) -> Ints:
+        """Return for each record the index into `KINDS` of its row, `_OTHER` for what is no row, `_UNKNOWN` for what nobody can name."""
+        kind: Ints = np.append(self.kinds, np.uint8(_UNKNOWN))[labels][records["label"]]
+        outcome = records["flags"] & FLAG_OUTCOME
+        kind[(outcome > max(Outcome)) & (kind != _OTHER)] = _UNKNOWN
+        kind[outcome == EXTENSION_MARK] = _OTHER
+        return kind
 
-    def kind_of(self, file: SpoolFile, columns: Columns) -> Ints:
-        """Return the index into `KINDS` of each row, 255 for rows that are left out."""
-        return self._kind_of(columns, self.label_map(file))
+    def rows(self, file: SpoolFile, records: Ints, kind: str) -> Ints:
+        """Return the places of the rows of one kind among records."""
+        return np.flatnonzero(self._kinds(records, self.label_map(file)) == KINDS.index(kind))
+
+    def flights(self, worker: int) -> Flights:
+        """Return when the requests of a worker began and ended; dropped and unsent ones never did."""
+        starts, ends = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for file in self.files:
+            for records in file.chunks() if file.worker == worker else ():
+                rows = self.rows(file, records, "requests")
+                begun = ~np.isin(records["flags"][rows] & FLAG_OUTCOME, _NEVER_SENT)
+                starts.append(records["start"][rows][begun])
+                ends.append(ends_of(records, rows)[begun])
+        return Flights(np.concatenate(starts), np.concatenate(ends))
 
     def _label_id(self, label: Label) -> int:
         if label not in self._label_ids:
@@ -185,61 +205,68 @@ class FrameMaker:
     """
 
     def __init__(self, survey: Survey) -> None:
+        import polars as pl
+
         self.survey = survey
         self._schema = schema_of(survey)
+        self._words = {
+            name: pl.Series(name, kind.categories, dtype=kind) for name, kind in self._schema.items() if isinstance(kind, pl.Enum)
+        }
         self._codes = {name: _codes(list(map(read, survey.labels))) for name, read in _FROM_LABEL.items()}
 
     def frames(self, kind: str) -> Iterator[pl.DataFrame]:
-        """Yield the rows of one kind, worker by worker in the order in which they ended."""
-        wanted = KINDS.index(kind)
-        for file in self.survey.files:
-            for records in file.chunks():
-                columns = columns_of(records)
-                mask = self.survey.kind_of(file, columns) == wanted
-                if mask.any():
-                    yield self._frame(file, {name: values[mask] for name, values in columns.items()})
+        """Yield the rows of one kind, worker by worker in the order in which they were written."""
+        if not self.survey.counts[kind]:
+            return
+        with ThreadPoolExecutor(max_workers=2, thread_name_prefix="rows") as pool:
+            begun: deque[Future[pl.DataFrame]] = deque()
+            try:
+                for file, flights, records in self._chunks():
+                    begun.append(pool.submit(self._frame, file, flights, records, kind))
+                    if len(begun) > _AHEAD:
+                        yield begun.popleft().result()
+                while begun:
+                    yield begun.popleft().result()
+            finally:
+                for future in begun:
+                    future.cancel()
 
-    def _frame(self, file: SpoolFile, columns: Columns) -> pl.DataFrame:
+    def _chunks(self) -> Iterator[tuple[SpoolFile, Flights, Ints]]:
+        """Yield the chunks of all files; only one worker's flights are held at a time."""
+        for worker, files in groupby(self.survey.files, key=lambda file: file.worker):
+            flights = self.survey.flights(worker)
+            for file in files:
+                for records in file.chunks():
+                    yield file, flights, records
+
+    def _frame(self, file: SpoolFile, flights: Flights, records: Ints, kind: str) -> pl.DataFrame:
         import polars as pl
 
         survey = self.survey
+        columns = columns_of(records, survey.rows(file, records, kind))
         label = survey.label_map(file)[columns["label"]]
-        data: dict[str, Any] = {
-            name: columns[name] for name in ("user", "iteration", "intended", "start", "end", "status", "bytes_out", "bytes_in")
-        }
-        data |= {name: columns[name] for name in ("attempt", "redirected", "reused", "lag")}
-        data |= {name: codes[label] for name, codes in self._codes.items()}
-        data |= {name: columns[name].astype(np.uint32) for name in ("outcome", "phase")}
-        data |= {name: columns[name] for name in ("connected", "first_byte", "trace_id")}
+        data: Columns = columns | {name: codes[label] for name, codes in self._codes.items()}
         data["error"] = survey.error_map(file)[columns["error"]]
         data["users"] = survey.users.at(columns["start"])
-        data["in_flight"] = _in_flight(survey.flights[id(file)], columns["start"])
+        data["in_flight"] = flights.at(columns["start"])
         data["worker"] = np.full(len(label), file.worker, dtype=np.uint16)
-        return pl.DataFrame([_series(name, data[name], kind) for name, kind in self._schema.items()])
+        frame = pl.DataFrame({name: data[name] for name in self._schema})
+        return frame.select([self._column(name, kind_) for name, kind_ in self._schema.items()])
+
+    def _column(self, name: str, kind: Any) -> pl.Expr:
+        import polars as pl
+
+        column = pl.col(name)
+        if name in _NONE:
+            column = pl.when(column != _NONE[name]).then(column)
+        if isinstance(kind, pl.Enum):
+            # By look-up: the cast from numbers to words changed between versions of polars.
+            return pl.lit(self._words[name]).gather(column.cast(pl.UInt32)).alias(name)
+        return column.cast(kind)
 
 
 #: What stands for "none" in the columns that may have none.
 _NONE: Final = {"connected": -1, "first_byte": -1, "error": -1, "trace_id": 0}
-
-
-def _series(name: str, values: Ints, kind: Any) -> pl.Series:
-    import polars as pl
-
-    series = pl.Series(name, values)
-    if name in _NONE:
-        series = series.to_frame().select(pl.when(pl.col(name) != _NONE[name]).then(pl.col(name)))[name]
-    if isinstance(kind, pl.Enum):
-        # By look-up: the cast from numbers to words changed between versions of polars.
-        return pl.Series(name, kind.categories, dtype=kind).gather(series.cast(pl.UInt32))
-    return series.cast(kind)
-
-
-def _in_flight(flights: tuple[Ints, Ints], start: Ints) -> Ints:
-    """Count the requests of the worker that were started before and had not ended; a row does not count itself."""
-    starts, ends = flights
-    open_at = np.searchsorted(starts, start, side="left") - np.searchsorted(ends, start, side="right")
-    # A request that begins and ends within one nanosecond would be subtracted without having been counted.
-    return np.asarray(np.maximum(open_at, 0).astype(np.uint32))
 
 
 def _unique(texts: Any) -> list[str]:

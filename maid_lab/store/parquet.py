@@ -96,8 +96,19 @@ def read_rows(folder: RunFolder, kind: str = "requests") -> pl.LazyFrame:
 
     if kind not in KINDS:
         raise ValueError(f"there are rows of {', '.join(KINDS)}, not of {kind!r}")
-    if read_counts(folder) is not None:
-        return pl.scan_parquet(folder.rows_path(kind))
+    if read_counts(folder) is None:
+        try:
+            return _live_rows(folder, kind)
+        except FileNotFoundError:
+            # The run ended meanwhile and its spool became Parquet.
+            if read_counts(folder) is None:
+                raise
+    return pl.scan_parquet(folder.rows_path(kind))
+
+
+def _live_rows(folder: RunFolder, kind: str) -> pl.LazyFrame:
+    import polars as pl
+
     maker = FrameMaker(Survey(folder))
     frames = list(maker.frames(kind))
     return pl.concat(frames).lazy() if frames else pl.DataFrame(schema=schema_of(maker.survey)).lazy()
@@ -123,6 +134,8 @@ def _convert(folder: RunFolder) -> RowCounts:
             raise OSError(str(error)) from error
         finally:
             temporary.unlink(missing_ok=True)
+    if any(file.has_grown for file in survey.files):
+        raise OSError("a worker is still writing rows")
     _write_metrics(folder)
     write_atomically(folder.path / "names.json", json.dumps(survey.names_json(), ensure_ascii=False))
     counts = _counts(folder, written)

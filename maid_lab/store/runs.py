@@ -8,9 +8,10 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from maid_lab.model.errors import Missing
+from maid_lab.model.errors import Conflict, Missing
 from maid_lab.model.nearest import nearest
 from maid_lab.model.run_record import RunRecord
+from maid_lab.store.catalogue import rows_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,20 +45,40 @@ class RunRepository:
         self._catalogue.write(lambda connection: _save(connection, record))
 
     def create(self, record: RunRecord) -> None:
-        """Insert a new record."""
-        self.save(record)
+        """Insert a new record.
+
+        Raises
+        ------
+        Conflict
+            If there is one with its id.
+        """
+
+        def work(connection: duckdb.DuckDBPyConnection) -> None:
+            if connection.execute("select 1 from maid_runs where id = ?", [record.id]).fetchone():
+                raise Conflict(f"the catalogue has run {record.id} already.", hint="Use save to replace it.")
+            _save(connection, record)
+
+        self._catalogue.write(work)
 
     def update(self, run_id: str, **columns: Any) -> RunRecord:
-        """Change columns of a record and return it.
+        """Change columns of a record and return it; reading and writing are one transaction, so that no other change is lost.
 
         Raises
         ------
         Missing
             If there is no such run.
         """
-        record = self.get(run_id).changed(**columns)
-        self.save(record)
-        return record
+        full_id = self.get(run_id).id
+
+        def work(connection: duckdb.DuckDBPyConnection) -> RunRecord:
+            found = rows_of(connection.execute(f"{_SELECT} where id = ?", [full_id]))
+            if not found:
+                raise Missing(f"run {full_id} was removed meanwhile.", hint="maid history lists runs.")
+            record = _record(found[0]).changed(**columns)
+            _save(connection, record)
+            return record
+
+        return self._catalogue.write(work)
 
     def get(self, reference: str) -> RunRecord:
         """Return the record for an id, the beginning or end of one, or `last`.
@@ -117,18 +138,37 @@ class RunRepository:
         """Return the number of runs."""
         return int(self._catalogue.read("select count(*) as n from maid_runs")[0]["n"])
 
+    def ids(self) -> set[str]:
+        """Return the ids of all runs."""
+        return {row["id"] for row in self._catalogue.read("select id::varchar as id from maid_runs")}
+
+    def stamps(self) -> dict[str, datetime]:
+        """Return when the record of each run was changed last, by id."""
+        rows = self._catalogue.read("select id::varchar as id, epoch_us(updated_at) as stamp from maid_runs")
+        return {row["id"]: _moment(row["stamp"]) for row in rows}
+
     def delete(self, run_id: str) -> None:
-        """Remove a record; its folder is the caller's."""
-        self._catalogue.execute("delete from maid_runs where id = ?", [run_id])
+        """Remove a record and its series; its folder is the caller's."""
+
+        def work(connection: duckdb.DuckDBPyConnection) -> None:
+            connection.execute("delete from maid_metrics where run_id = ?", [run_id])
+            connection.execute("delete from maid_runs where id = ?", [run_id])
+
+        self._catalogue.write(work)
 
     def oldest_beyond(self, keep: int) -> Sequence[str]:
         """Return the ids of ended, unpinned runs beyond the newest `keep`, oldest first."""
-        rows = self._catalogue.read(
-            "select id::varchar as id from (select id, status, pinned, row_number() over (order by created_at desc, id desc) as place from maid_runs) "
-            "where place > ? and not pinned and status not in ('pending', 'running', 'stopping') order by place desc",
-            [keep],
+        return [row["id"] for row in self._places() if row["place"] > keep and row["is_free"]]
+
+    def removable(self) -> Sequence[str]:
+        """Return the ids of ended, unpinned runs, oldest first."""
+        return [row["id"] for row in self._places() if row["is_free"]]
+
+    def _places(self) -> Sequence[dict[str, Any]]:
+        return self._catalogue.read(
+            "select id::varchar as id, row_number() over (order by created_at desc, id desc) as place, "
+            "not pinned and status not in ('pending', 'running', 'stopping') as is_free from maid_runs order by place desc"
         )
-        return [row["id"] for row in rows]
 
     def _records(self, clause: str, values: Sequence[Any]) -> Sequence[RunRecord]:
         return [_record(row) for row in self._catalogue.read(f"{_SELECT} {clause}", values)]
@@ -146,7 +186,11 @@ def _record(row: Mapping[str, Any]) -> RunRecord:
     for name in _JSON:
         data[name] = json.loads(data[name]) if data[name] else {}
     for name in _TIMES:
-        data[name] = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=data[name]) if data[name] is not None else None
+        data[name] = _moment(data[name]) if data[name] is not None else None
     for name in ("id", "api_key_id", "parent_run_id"):
         data[name] = str(data[name]) if data[name] is not None else None
     return RunRecord.from_json({key: value for key, value in data.items() if value is not None or key not in ("reason", "notes")})
+
+
+def _moment(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)

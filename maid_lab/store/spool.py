@@ -27,12 +27,12 @@ from maid_lab.model.rows import (
     RECORD_SIZE,
 )
 
-__all__ = ["Names", "SpoolFile", "UsersTimeline", "columns_of"]
+__all__ = ["Columns", "Names", "SpoolFile", "columns_of", "ends_of", "rows_of"]
 
 log = logging.getLogger(__name__)
 
-#: Records read at once: 24 MB.
-CHUNK: Final = 500_000
+#: Records read at once, 6 MB: larger chunks fall out of the processor's cache and are a third slower.
+CHUNK: Final = 131_072
 
 _ROW: Final = np.dtype(list(RECORD_FIELDS))
 _EXTENSION: Final = np.dtype(list(EXTENSION_FIELDS))
@@ -86,6 +86,11 @@ class SpoolFile:
     ----------
     path : Path
         A file `spool-<worker>-<epoch>.rows`.
+
+    Attributes
+    ----------
+    size : int
+        Bytes of whole records at the moment of the first look: what is appended later is not read, so that every pass sees the same rows.
     """
 
     def __init__(self, path: Path) -> None:
@@ -94,24 +99,29 @@ class SpoolFile:
             raise ValueError(f"{path} is not a spool file")
         self.path = path
         self.worker, self.epoch = int(match.group(1)), int(match.group(2))
+        self.size = path.stat().st_size // RECORD_SIZE * RECORD_SIZE
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether whole records were appended since."""
+        return self.path.stat().st_size >= self.size + RECORD_SIZE
 
     def chunks(self) -> Iterator[np.ndarray[Any, Any]]:
         """Yield arrays of whole records; a record is never parted from its extension, a cut tail is left out."""
         with self.path.open("rb") as file:
-            carried = b""
-            while raw := carried + file.read(CHUNK * RECORD_SIZE):
-                usable = len(raw) - len(raw) % RECORD_SIZE
-                records = np.frombuffer(raw, dtype=_ROW, count=usable // RECORD_SIZE)
-                is_last = len(raw) - len(carried) < CHUNK * RECORD_SIZE
-                if len(records) and not is_last and _is_extended(records[-1]):
-                    carried = raw[usable - RECORD_SIZE :]
-                    records = records[:-1]
-                else:
-                    carried = raw[usable:]
+            left, carried = self.size, b""
+            while left > 0:
+                fresh = file.read(min(left, CHUNK * RECORD_SIZE))
+                if not fresh:
+                    return
+                left -= len(fresh)
+                raw = carried + fresh
+                records = np.frombuffer(raw, dtype=_ROW, count=len(raw) // RECORD_SIZE)
+                carried = b""
+                if left > 0 and _is_extended(records[-1]):
+                    carried, records = raw[-RECORD_SIZE:], records[:-1]
                 if len(records):
                     yield records
-                if is_last:
-                    return
 
 
 def _is_extended(record: Any) -> bool:
@@ -119,63 +129,54 @@ def _is_extended(record: Any) -> bool:
     return bool(flags & FLAG_EXTENDED) and flags & FLAG_OUTCOME != EXTENSION_MARK
 
 
-def columns_of(records: np.ndarray[Any, Any]) -> Columns:
-    """Return the columns of whole records; absolute stamps in ns, −1 for none. Shapes (n,), n = records without extensions."""
-    outcome = records["flags"] & FLAG_OUTCOME
-    is_extension = outcome == EXTENSION_MARK
+def rows_of(records: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the places of rows among records; the others are extensions. Shape (n,)."""
     # An extension belongs to the record before it; without that record (a damaged file) it means nothing.
-    rows = records[~is_extension]
-    flags = rows["flags"].astype(np.uint16)
-    start = rows["start"].astype(np.int64)
-    ttfb = rows["ttfb"].astype(np.int64)
+    return np.flatnonzero((records["flags"] & FLAG_OUTCOME) != EXTENSION_MARK)
+
+
+def ends_of(records: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the end of these rows, ns since the run's start. Shape (n,)."""
+    ends: np.ndarray[Any, Any] = records["start"][rows] + records["service"][rows]
+    target, extensions = _extensions(records, rows)
+    ends[target] = extensions["end"]
+    return ends
+
+
+def columns_of(records: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> Columns:
+    """Return the columns of these rows; absolute stamps in ns, −1 for none. Shapes (n,)."""
+    # As words: taking records of a structured type is thirty times slower.
+    words = np.ascontiguousarray(records).view(np.uint64).reshape(-1, RECORD_SIZE // 8)
+    chosen = np.take(words, rows, axis=0).view(_ROW).ravel()
+    flags = chosen["flags"].copy()
+    start = chosen["start"].copy()
+    ttfb = chosen["ttfb"]
+    first_byte = start + ttfb
+    first_byte[ttfb == NONE_U32] = -1
     columns: Columns = {
         "start": start,
-        "end": start + rows["service"].astype(np.int64),
-        "intended": start - rows["blocked"].astype(np.int64),
-        "first_byte": np.where(ttfb == NONE_U32, -1, start + ttfb),
-        "connected": np.full(len(rows), -1, dtype=np.int64),
-        "trace_id": np.zeros(len(rows), dtype=np.uint64),
-        "outcome": (flags & FLAG_OUTCOME).astype(np.uint8),
-        "phase": ((flags >> FLAG_PHASE_SHIFT) & 3).astype(np.uint8),
+        "end": start + chosen["service"],
+        "intended": start - chosen["blocked"],
+        "first_byte": first_byte,
+        "connected": np.full(len(chosen), -1, dtype=np.int64),
+        "trace_id": np.zeros(len(chosen), dtype=np.uint64),
+        "outcome": flags & FLAG_OUTCOME,
+        "phase": flags >> FLAG_PHASE_SHIFT & 3,
         "reused": (flags & FLAG_REUSED) != 0,
         "redirected": (flags & FLAG_REDIRECTED) != 0,
         "attempt": (flags >> FLAG_ATTEMPT_SHIFT).astype(np.uint8),
-        **{name: rows[name] for name in ("lag", "user", "iteration", "bytes_out", "bytes_in", "label", "status", "error")},
+        **{name: chosen[name].copy() for name in ("lag", "user", "iteration", "bytes_out", "bytes_in", "label", "status", "error")},
     }
-    _extend(columns, records, is_extension)
+    target, extensions = _extensions(records, rows)
+    for name in ("end", "first_byte", "intended", "connected", "trace_id"):
+        columns[name][target] = extensions[name]
     return columns
 
 
-def _extend(columns: Columns, records: np.ndarray[Any, Any], is_extension: np.ndarray[Any, Any]) -> None:
-    flagged = np.flatnonzero((records["flags"] & FLAG_EXTENDED).astype(bool) & ~is_extension)
-    flagged = flagged[flagged + 1 < len(records)]
-    flagged = flagged[is_extension[flagged + 1]]
-    if not len(flagged):
-        return
-    target = flagged - np.cumsum(is_extension)[flagged]
-    extensions = records[flagged + 1].view(_EXTENSION)
-    for name in ("end", "first_byte", "intended", "connected", "trace_id"):
-        columns[name][target] = extensions[name]
-
-
-class UsersTimeline:
-    """Live users of all workers over time, from the engine's own records."""
-
-    def __init__(self) -> None:
-        self._times: list[np.ndarray[Any, Any]] = []
-        self._changes: list[np.ndarray[Any, Any]] = []
-
-    def add(self, times: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> None:
-        """Add one worker's counts, ascending in time."""
-        self._times.append(times)
-        self._changes.append(np.diff(counts.astype(np.int64), prepend=0))
-
-    def at(self, times: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Return the number of live users at each time."""
-        if not self._times:
-            return np.zeros(len(times), dtype=np.uint32)
-        stamps = np.concatenate(self._times)
-        order = np.argsort(stamps, kind="stable")
-        levels = np.concatenate([[0], np.cumsum(np.concatenate(self._changes)[order])])
-        found = levels[np.searchsorted(stamps[order], times, side="right")]
-        return np.asarray(np.maximum(found, 0).astype(np.uint32))
+def _extensions(records: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return which of the rows have an extension, as places in `rows`, and the extensions."""
+    target = np.flatnonzero(records["flags"][rows] & FLAG_EXTENDED)
+    after = rows[target] + 1
+    target, after = target[after < len(records)], after[after < len(records)]
+    whole = (records["flags"][after] & FLAG_OUTCOME) == EXTENSION_MARK
+    return target[whole], records[after[whole]].view(_EXTENSION)

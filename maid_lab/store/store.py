@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from maid_lab.model.errors import InvalidInput
 from maid_lab.model.run_record import RunRecord
-from maid_lab.model.states import FINAL_STATES
-from maid_lab.store.catalogue import FILE, Catalogue
-from maid_lab.store.folders import RunFolder, run_folders
+from maid_lab.store.catalogue import Catalogue
+from maid_lab.store.folders import RunFolder
+from maid_lab.store.metrics import MetricsRepository
 from maid_lab.store.parquet import RowCounts, finalise, read_rows
+from maid_lab.store.rebuild import backup, rebuild
+from maid_lab.store.recipe_files import adopt_recipes
 from maid_lab.store.recipes import RecipeRepository
+from maid_lab.store.recovery import adopt, orphans
 from maid_lab.store.runs import RunRepository
-from maid_lab.store.slot import RunSlot
+from maid_lab.store.trimming import trim
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,19 +30,20 @@ class Store:
 
     Attributes
     ----------
-    runs, recipes
-        Records in the catalogue.
+    runs, metrics, recipes
+        Repositories of the catalogue.
     """
 
     def __init__(self, home: Path, catalogue: Catalogue) -> None:
         self.home = home
         self._catalogue = catalogue
         self.runs = RunRepository(catalogue)
+        self.metrics = MetricsRepository(catalogue)
         self.recipes = RecipeRepository(catalogue)
 
     @classmethod
     def open(cls, home: Path, *, wait_s: float = 5.0) -> Store:
-        """Open the store of a home folder, making it when it is new, and mend its run list when that was damaged.
+        """Open the store of a home folder, making it when it is new, and mend its run list when it was damaged.
 
         Raises
         ------
@@ -51,8 +53,11 @@ class Store:
             If it cannot be opened.
         """
         store = cls(home, Catalogue.open(home, wait_s=wait_s))
-        if store._catalogue.needs_rebuild:
-            store.adopt_folders()
+        try:
+            store._mend()
+        except BaseException:
+            store.close()
+            raise
         return store
 
     @property
@@ -72,77 +77,48 @@ class Store:
         """Return the rows of a run; see `store.parquet.read_rows`."""
         return read_rows(self.folder(run_id), kind)
 
+    def annotate(self, run_id: str, **columns: Any) -> RunRecord:
+        """Change what people say of a run (notes, tags, pinned, name) in the catalogue and in `run.json`, so that a rebuild keeps it."""
+        record = self.runs.update(run_id, **columns)
+        folder = self.folder(record.id)
+        if folder.exists:
+            folder.write_record(record)
+        return record
+
     def orphans(self) -> list[RunRecord]:
         """Return runs that have not ended by their record although nothing alive runs them."""
-        holder = RunSlot.holder(self.home) or {}
-        known = {record.id: record for record in self.runs.unfinished()}
-        for folder in run_folders(self.home):
-            record = folder.read_record()
-            if record is not None and record.status not in FINAL_STATES and record.id not in known:
-                known[record.id] = record
-        return [record for run_id, record in sorted(known.items()) if run_id != holder.get("run_id")]
+        return orphans(self._catalogue, self.home)
 
     def adopt_folders(self) -> int:
-        """Bring the records of all run folders into the catalogue; returns how many were new."""
-        new = 0
-        have = {record.id for record in self.runs.list(limit=1_000_000)}
-        for folder in run_folders(self.home):
-            record = folder.read_record()
-            if record is not None and record.id not in have:
-                self.runs.save(record)
-                new += 1
+        """Bring the records of all run folders into the catalogue; returns how many were written."""
+        written = adopt(self._catalogue, self.home)
         self._catalogue.checkpoint()
-        return new
+        return written
+
+    def trim(self, *, max_history: int | None = None, max_history_bytes: int | None = None) -> Sequence[str]:
+        """Remove the oldest runs beyond these bounds and return their ids; see `store.trimming.trim`."""
+        return trim(self.runs, self.home, max_history=max_history, max_history_bytes=max_history_bytes)
 
     def checkpoint(self) -> None:
         """Write everything into the catalogue's file."""
         self._catalogue.checkpoint()
 
     def backup(self, directory: Path) -> Path:
-        """Copy the catalogue and all run folders, consistent even while a test runs, and return the copy's folder.
-
-        Raises
-        ------
-        InvalidInput
-            If the directory lies inside the store, or is a file.
-        """
-        target = directory.resolve()
-        if target.is_relative_to(self.home.resolve()) or target.is_file():
-            raise InvalidInput(f"{directory} cannot take the backup.", hint="Name a folder outside of MAID_HOME.")
-        copy = target / f"maid-backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-        copy.mkdir(mode=0o700, parents=True)
-        self._catalogue.copy_to(copy / FILE)
-        for name in ("runs", "recipes", "prompts"):
-            if (self.home / name).is_dir():
-                shutil.copytree(self.home / name, copy / name)
-        return copy
+        """Copy the catalogue and all run folders into a new folder below `directory` and return it; see `store.rebuild.backup`."""
+        return backup(self._catalogue, directory)
 
     def close(self) -> None:
         """Write everything into the file and let others open it."""
         self._catalogue.close()
+
+    def _mend(self) -> None:
+        """After damage, list again what the folders have; a sound catalogue is left as it is, `maid store check` compares the two."""
+        if self._catalogue.needs_rebuild:
+            adopt_recipes(self._catalogue, self.home)
+            self.adopt_folders()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def rebuild(home: Path) -> int:
-    """Make the catalogue anew from the run folders, keeping the old file beside it, and return the number of runs.
-
-    Raises
-    ------
-    Conflict
-        If another process holds the catalogue.
-    """
-    path = home / FILE
-    if path.exists():
-        Catalogue.probe(path)
-        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-        for file in (path, path.with_name(f"{FILE}.wal")):
-            if file.exists():
-                file.rename(file.with_name(f"{file.name}.before-rebuild-{stamp}"))
-    with Store.open(home) as store:
-        store.adopt_folders()
-        return store.runs.count()
