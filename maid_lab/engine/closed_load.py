@@ -6,6 +6,7 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.engine.phases import PhaseClock
+from maid_lab.engine.program import stays
 from maid_lab.engine.user import VirtualUser
 from maid_lab.model.schedules import user_lifetimes
 
@@ -91,7 +92,7 @@ class ClosedLoad:
         program = self._program(number)
         now = monotonic_ns()
         user = self._live[number] = VirtualUser(self._shard, number, program, flags=self._phases.flags, on_end=self._ended)
-        may_iterate = self._may_iterate if load.model == "iterations" else _stays
+        may_iterate = self._may_iterate if load.model == "iterations" else stays
         self._shard.note_users(now)
         user.start(program.closed(user, may_iterate, self._pace_ns), now)
 
@@ -143,7 +144,3 @@ class ClosedLoad:
     def _set_phase(self, flags: int) -> None:
         for user in self._live.values():
             user.flags = flags
-
-
-def _stays(user: VirtualUser) -> bool:
-    return not user.leaving

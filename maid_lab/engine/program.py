@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
+from maid_lab.engine.flat import FlatLoop
 from maid_lab.engine.http.operation import HttpOperation
 from maid_lab.engine.ops import Abandon, Cut, EndRun, EndUser
 from maid_lab.engine.steps import Item, StepCompiler, run_steps, stop_for
@@ -16,10 +17,11 @@ from maid_lab.model.schedules import scenario_order
 
 if TYPE_CHECKING:
     from maid_lab.engine.data import DataFeed
+    from maid_lab.engine.http.origin import Base
     from maid_lab.engine.user import VirtualUser
     from maid_lab.model.plan import Plan, Scenario
 
-__all__ = ["Program", "Script"]
+__all__ = ["Program", "Script", "stays"]
 
 Script = Generator[Any, Any, None]
 
@@ -56,6 +58,7 @@ class Program:
         named = set(_DATA_NAME.findall(repr(scenario)))
         self._feeds = [(name, feed) for name, feed in feeds.items() if name in named or feed is self._default_feed]
         self._flat = self._flat_operations(scenario)
+        self._leaps: dict[Base | None, FlatLoop | None] = {}
 
     def _flat_operations(self, scenario: Scenario) -> list[HttpOperation] | None:
         operations = [item.operation for item in self._items if item.when is None and isinstance(item.operation, HttpOperation)]
@@ -71,7 +74,7 @@ class Program:
         try:
             yield from self._starting(user)
             if self._flat is not None and not pace_ns:
-                yield from self._loop_flat(self._flat, user, may_iterate)
+                yield from self._loop_flat(self._flat, user, may_iterate, may_leap=may_iterate is stays)
                 return
             while may_iterate(user):
                 began = user.ready_ns
@@ -86,6 +89,7 @@ class Program:
             user.shard.log("error", f"user {user.number} of {self.scenario.name} could not start: {error}")
         finally:
             user.failure = None
+            user.flat = None
         yield from self._stopping(user)
 
     def preparation(self, user: VirtualUser) -> Script:
@@ -145,18 +149,27 @@ class Program:
 
     # ---- parts
 
-    def _loop_flat(self, operations: list[HttpOperation], user: VirtualUser, may_iterate: Callable[[VirtualUser], bool]) -> Script:
-        """Loop over nothing but requests: the general way without what they do not need, a third faster at full speed."""
-        recorder, label = user.shard.recorder, self.label
+    def _loop_flat(
+        self, operations: list[HttpOperation], user: VirtualUser, may_iterate: Callable[[VirtualUser], bool], *, may_leap: bool
+    ) -> Script:
+        """Loop over nothing but requests: the general way without what they do not need.
+
+        With `may_leap` the connection may go through whole iterations by itself (see `engine.flat`); the place is kept in the user, so that
+        this script goes on from wherever the connection hands back.
+        """
         while may_iterate(user):
-            start = user.ready_ns
+            user.iteration_ns = user.ready_ns
+            user.position = 0
             outcome, error = Outcome.ABORTED, ""
             try:
-                for operation in operations:
+                while user.position < len(operations):
                     if user.leaving_now:
                         raise Cut  # noqa: TRY301 - the quick way has no function to put it in
-                    if not (yield operation):
-                        stop_for(operation, user)
+                    succeeded = yield operations[user.position]
+                    # The place may have moved on meanwhile: what came back belongs to the operation that stands there now.
+                    if not succeeded:
+                        stop_for(operations[user.position], user)
+                    user.position += 1
                 outcome, error = user.failure or _WELL
             except Cut:
                 raise
@@ -166,11 +179,21 @@ class Program:
                     raise
             finally:
                 user.failure = None
-                if outcome is Outcome.OK:
-                    recorder.record_span(label, user.number, user.iteration, start, user.ready_ns, user.flags)
-                else:
-                    user.record(label, start=start, end=max(user.ready_ns, start), outcome=outcome, error=error)
+                user.record(self.label, start=user.iteration_ns, end=max(user.ready_ns, user.iteration_ns), outcome=outcome, error=error)
                 user.iteration += 1
+            if may_leap and user.is_plain and outcome is Outcome.OK:
+                user.flat = self._leap(operations, user)
+
+    def _leap(self, operations: list[HttpOperation], user: VirtualUser) -> FlatLoop | None:
+        """Return the flat loop for the user's base URL when all requests are simple and go to one origin."""
+        if user.base in self._leaps:
+            return self._leaps[user.base]
+        known = [operation.wire_for(user.base) for operation in operations]
+        found = [item for item in known if item is not None]
+        is_flat = len(found) == len(operations) and len({id(origin) for _, _, origin in found}) == 1
+        loop = FlatLoop(self.label, operations, found) if is_flat and all(operation.is_simple for operation in operations) else None
+        self._leaps[user.base] = loop
+        return loop
 
     def _body(self, user: VirtualUser) -> Script:
         items = self._items if self._order is None else self._order(self._items)
@@ -226,6 +249,11 @@ class Program:
             yield from run_steps(self._on_stop, user)
         except (Abandon, ValueError):
             return
+
+
+def stays(user: VirtualUser) -> bool:
+    """Whether a user goes on: it does until it is told to leave."""
+    return not user.leaving
 
 
 class _Until:

@@ -18,6 +18,7 @@ from maid_lab.model.rows import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from maid_lab.engine.flat import FlatLoop
     from maid_lab.engine.http.connection import Connection
     from maid_lab.engine.http.cookies import CookieJar
     from maid_lab.engine.http.origin import Base, Origin
@@ -61,6 +62,8 @@ class VirtualUser:
         Phase bits of rows written now.
     leaving, leaving_now : bool
         Start no further iteration; start no further request either.
+    flat, position
+        The loop that connections may step by themselves, and the place in it.
     life : int
         Grows when the script is replaced, so that what was scheduled for the old one does nothing.
     """
@@ -73,7 +76,7 @@ class VirtualUser:
         "base",
         "connections",
         "failure",
-        "flags",
+        "flags", "flat",
         "is_plain",
         "iteration",
         "iteration_ns",
@@ -84,7 +87,7 @@ class VirtualUser:
         "leaving_now",
         "life",
         "number",
-        "on_end",
+        "on_end", "position",
         "program",
         "ready_ns",
         "request",
@@ -119,6 +122,8 @@ class VirtualUser:
         self.ready_ns = 0
         self.request: Any = None
         self.timer: Timer | None = None
+        self.flat: FlatLoop | None = None
+        self.position = 0
         self._rng: Random | None = None
         self._rng_key = -1
         self._generator: Generator[Any, Any, None] | None = None

@@ -19,6 +19,7 @@ from maid_lab.engine.http.head import CHUNKED, UNTIL_CLOSE, Chunks, Head, cached
 from maid_lab.model.rows import FLAG_REUSED, NONE_U32, RECORD_SIZE, Outcome
 
 if TYPE_CHECKING:
+    from maid_lab.engine.flat import FlatLoop
     from maid_lab.engine.http.operation import HttpOperation
     from maid_lab.engine.http.origin import Origin
     from maid_lab.engine.user import VirtualUser
@@ -216,9 +217,25 @@ class Connection:
                         recorder.flush()
                     self.operation = None
                     user.ready_ns = now
-                    user.step(True)  # noqa: FBT003 - the result of the operation
+                    flat = user.flat
+                    if flat is None or user.leaving:
+                        user.step(True)  # noqa: FBT003 - the result of the operation
+                    else:
+                        self._leap(flat, user, now)
                     return
         self._receive(data)
+
+    def _leap(self, flat: FlatLoop, user: VirtualUser, now: int) -> None:
+        """Send the next request of a flat loop, at its end with the row of the iteration."""
+        position = user.position + 1
+        if position == flat.length:
+            position = 0
+            self._recorder.record_span(flat.label, user.number, user.iteration, user.iteration_ns, now, user.flags)
+            user.iteration += 1
+            user.iteration_ns = now
+        user.position = position
+        user.request = flat.requests[position]
+        self.exchange(flat.operations[position], flat.wires[position], now)
 
     def _receive(self, data: bytes) -> None:
         if not data:

@@ -19,7 +19,7 @@ from maid_lab.model.rows import FLAG_ATTEMPT_SHIFT, FLAG_REDIRECTED, FLAG_REUSED
 
 if TYPE_CHECKING:
     from maid_lab.engine.http.head import Head
-    from maid_lab.engine.http.origin import Origin
+    from maid_lab.engine.http.origin import Base, Origin
     from maid_lab.engine.http.request import Request
     from maid_lab.engine.user import VirtualUser
     from maid_lab.model.plan import HttpStep
@@ -75,6 +75,10 @@ class HttpOperation:
     def is_constant(self) -> bool:
         """Whether the request is the same for all users and iterations, and nothing of the answer is kept."""
         return self._template.is_constant and not self._extracts
+
+    def wire_for(self, base: Base | None) -> tuple[Request, bytes, Origin] | None:
+        """Return what a constant request sends to a base URL, once it has been sent there."""
+        return self._wires.get(base)
 
     # ---- sending
 
@@ -240,6 +244,7 @@ def _store_cookies(user: VirtualUser, head: Head, request: Request) -> None:
             if user.jar is None:
                 user.jar = CookieJar()
                 user.is_plain = False
+                user.flat = None
             user.jar.store(value.decode("latin-1"), host=request.origin.host, path=request.target)
 
 
