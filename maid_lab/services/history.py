@@ -14,6 +14,7 @@ from maid_lab.store.slot import RunSlot
 if TYPE_CHECKING:
     from maid_lab.model.plan import Plan
     from maid_lab.model.run_record import RunRecord
+    from maid_lab.store.store import Store
 
 __all__ = ["History", "backup_store", "check_store", "rebuild_store"]
 
@@ -60,11 +61,23 @@ class History:
 
     def _recent(self, recipe: str | None, tag: str | None, limit: int) -> list[RunRecord]:
         with opened(self._home) as store:
+            self._list_running(store)
             return list(store.runs.list(recipe=recipe, tag=tag, limit=limit))
 
     def _find(self, reference: str) -> RunRecord:
         with opened(self._home) as store:
+            self._list_running(store)
             return store.runs.get(reference)
+
+    def _list_running(self, store: Store) -> None:
+        """Bring the run that is under way into the catalogue, from its folder.
+
+        Who looks does it, not who runs: opening DuckDB takes two tenths of a second of a core, which a run on one core would lose of its load.
+        """
+        run_id = (RunSlot.holder(self._home) or {}).get("run_id")
+        record = RunFolder(self._home, str(run_id)).read_record() if run_id else None
+        if record is not None and record.id not in store.runs.ids():
+            store.runs.create(record)
 
 
 def check_store(home: Path) -> list[str]:

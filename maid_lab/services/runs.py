@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, Missing
 from maid_lab.model.states import RunStatus
 from maid_lab.services.admission import admit
-from maid_lab.services.bus import METRICS, TEST_COMPLETED, TEST_STARTED
+from maid_lab.services.bus import TEST_COMPLETED, TEST_STARTED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,9 +34,6 @@ __all__ = ["RunService"]
 
 log = logging.getLogger(__name__)
 
-#: The catalogue is told of a run when its first request is out, at the latest after this time: loading DuckDB costs the supervising
-#: process a tenth of a second that would otherwise lie before the first request.
-_LIST_AFTER_S: Final = 1.0
 _RECALLED_PLANS: Final = 16
 
 
@@ -221,7 +218,7 @@ class RunService:
         try:
             live.record = self._archive.note(live.record, status=str(RunStatus.RUNNING), start_time=datetime.now(UTC))
             self._bus.publish(TEST_STARTED, _started(live))
-            end = await self._supervise_listed(live)
+            end = await self._supervise(live)
             await live.pool.close()
             live.record = await asyncio.to_thread(self._archive.finish, live.record, live.plan, end)
             self._finished[live.record.id] = live.record
@@ -232,17 +229,6 @@ class RunService:
             await live.pool.close()
             await live.bundled.stop()
             live.slot.release()
-
-    async def _supervise_listed(self, live: _Live) -> RunEnd:
-        """Supervise the run, and write it into the catalogue while it runs, so that `maid history` shows it."""
-        sending, is_over = asyncio.Event(), asyncio.Event()
-        with self._bus.listening(lambda _, status: sending.set() if status["requests"] else None, topics=[METRICS]):
-            listing = asyncio.create_task(self._list_soon(live.record, sending, is_over))
-            end = await self._supervise(live)
-        is_over.set()
-        sending.set()
-        await listing
-        return end
 
     async def _supervise(self, live: _Live) -> RunEnd:
         from maid_lab.engine.supervisor import RunEnd
@@ -258,14 +244,6 @@ class RunService:
         return RunEnd(
             status=RunStatus.FAILED, reason=reason, generator_bound=False, started_at=started, ended_at=datetime.now(UTC), interrupted=False
         )  # fmt: skip
-
-    async def _list_soon(self, record: RunRecord, sending: asyncio.Event, is_over: asyncio.Event) -> None:
-        try:
-            await asyncio.wait_for(sending.wait(), _LIST_AFTER_S)
-        except TimeoutError:
-            log.debug("run %s: no request within %s s", record.id, _LIST_AFTER_S)
-        if not is_over.is_set():
-            await asyncio.to_thread(self._archive.list, record)
 
     def _take_pool(self) -> Pool:
         pool, self._pool = self._pool, None
