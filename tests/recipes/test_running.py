@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from maid_lab.model.snapshot import LiveStatus
 
 FOLDER: Final = Path(__file__).parent.parent.parent / "recipes"
+# Long enough that a page walk is not cut on a busy machine. A user cut while it thinks leaves no request behind.
+GRACE_S: Final = 3.0
 
 
 def rows_of(data_set: DataSet, path: str, folder: Path | None) -> tuple[tuple[dict[str, Any], ...], str]:
@@ -37,7 +39,7 @@ def short_plan(path: Path, url: str) -> Plan:
     return replace(
         plan,
         targets=(Target(base_url=url, addresses=("127.0.0.1",)),),
-        loads=tuple(replace(load, graceful_stop_s=0.2) for load in plan.loads),
+        loads=tuple(replace(load, graceful_stop_s=GRACE_S) for load in plan.loads),
     )
 
 
@@ -57,7 +59,7 @@ async def test_a_recipe_runs_without_a_failure_and_its_rows_are_what_the_shop_se
     shop.calm()
     status = await run(short_plan(path, shop.url), tmp_path)
     stats = shop.stats()
-    assert (status["failures"], status["errors"]) == (0, [])
+    assert (status["failures"], [error for error in status["errors"] if error["outcome"] != "aborted"]) == (0, [])
     asked = stats["served"]["total"] + stats["control"]["total"] - 1  # the question itself
     assert status["requests"] == asked > 0
     assert stats["served"]["answered"] == stats["served"]["total"]
