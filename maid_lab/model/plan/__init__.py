@@ -1,0 +1,65 @@
+"""The frozen plan (see `whole`) with its parts, and its form as JSON. Imported by worker processes, so it imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+from typing import Any, Final
+
+from maid_lab.model.plan.codec import from_json, to_json
+from maid_lab.model.plan.loads import Load, Segment
+from maid_lab.model.plan.requests import Body, Check, Extract, HttpStep, Retry, Timeouts, Tls
+from maid_lab.model.plan.steps import (
+    IfStep,
+    LogStep,
+    LoopStep,
+    RandomStep,
+    SetStep,
+    Step,
+    SwitchStep,
+    ThinkStep,
+    TransactionStep,
+    UseStep,
+    WaitForStep,
+    WhileStep,
+)
+from maid_lab.model.plan.whole import DataSet, Label, Plan, Scenario, Target
+
+__all__ = [
+    "Body",
+    "Check",
+    "DataSet",
+    "Extract",
+    "HttpStep",
+    "IfStep",
+    "Label",
+    "Load",
+    "LogStep",
+    "LoopStep",
+    "Plan",
+    "RandomStep",
+    "Retry",
+    "Scenario",
+    "Segment",
+    "SetStep",
+    "Step",
+    "SwitchStep",
+    "Target",
+    "ThinkStep",
+    "Timeouts",
+    "Tls",
+    "TransactionStep",
+    "UseStep",
+    "WaitForStep",
+    "WhileStep",
+    "plan_from_json",
+    "plan_to_json",
+]
+
+_CLASSES: Final[dict[str, Any]] = {name: kind for name, kind in globals().items() if is_dataclass(kind)}
+
+plan_to_json = to_json
+
+
+def plan_from_json(data: Any) -> Any:
+    """Return the plan, or the part of one, that `plan_to_json` wrote."""
+    return from_json(data, _CLASSES)

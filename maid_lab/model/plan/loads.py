@@ -1,0 +1,70 @@
+"""Load profiles as a plan holds them: linear segments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from maid_lab.model.rows import Phase
+
+__all__ = [
+    "Load",
+    "Segment",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A linear piece of a load profile; times in seconds from the start of its load, levels in users or starts per second."""
+
+    start_s: float
+    end_s: float
+    level_from: float
+    level_to: float
+
+    @property
+    def phase(self) -> Phase:
+        """Phase by slope: increase, maintain or decrease."""
+        if self.level_to > self.level_from:
+            return Phase.INCREASE
+        return Phase.DECREASE if self.level_to < self.level_from else Phase.MAINTAIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """One load profile, resolved.
+
+    `model` is `users` (closed: the level is live users), `iterations` (closed: `users` loop `iterations` times each, or draw from one
+    pool) or
+    `rate` (open: the level is starts per second). `order` lists scenario indexes; user or start k takes entry k mod its length. With
+    `assignment`
+    `per-iteration` every iteration draws the next entry. `random_each_loop` reshuffles `order` at each pass.
+    """
+
+    name: str
+    profile: str
+    model: Literal["users", "rate", "iterations"]
+    segments: tuple[Segment, ...]
+    order: tuple[int, ...]
+    start_at_s: float = 0.0
+    assignment: Literal["per-user", "per-iteration"] = "per-user"
+    random_each_loop: bool = False
+    pace_s: float = 0.0
+    graceful_stop_s: float = 30.0
+    graceful_ramp_down_s: float = 30.0
+    max_users: int = 0
+    prewarm: int = 0
+    arrivals: Literal["uniform", "poisson"] = "uniform"
+    of: Literal["iterations", "requests"] = "iterations"
+    iterations: int = 0
+    share: Literal["per-user", "shared"] = "per-user"
+
+    @property
+    def end_s(self) -> float:
+        """End of the last segment, seconds from the start of the run."""
+        return self.start_at_s + (self.segments[-1].end_s if self.segments else 0.0)
+
+    @property
+    def peak(self) -> float:
+        """Highest level of all segments."""
+        return max((max(s.level_from, s.level_to) for s in self.segments), default=0.0)

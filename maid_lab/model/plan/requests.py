@@ -1,0 +1,116 @@
+"""One HTTP request as a plan holds it: what is sent, how long it may take, and what is read and judged of its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = [
+    "Body",
+    "Check",
+    "Extract",
+    "HttpStep",
+    "Retry",
+    "Timeouts",
+    "Tls",
+    "Value",
+]
+
+#: A JSON-like value whose string leaves may be templates.
+Value = Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """How TLS connections are made; paths are absolute."""
+
+    verify: bool = True
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    server_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Limits of one request in seconds; 0 = none but `total_s`."""
+
+    connect_s: float = 0.0
+    read_s: float = 0.0
+    total_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A request body: `json` (value tree), `form` (mapping), `text` (template) or `file` (absolute path)."""
+
+    kind: Literal["json", "form", "text", "file"]
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extract:
+    """One value taken from an answer; `source` is json, regex, header, cookie or status, `expr` its path, pattern or name."""
+
+    name: str
+    source: str
+    expr: str = ""
+    pick: str | int = "first"
+    group: int = 1
+    has_default: bool = False
+    default: Value = None
+    required: bool = True
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One condition on an answer.
+
+    `kind` is status, json, body_contains, body_matches, title, header, content_type, size, latency or redirect. `subject` is the JSON
+    path or header name.
+    `op` is equals, contains, matches, exists, count, lt, le, gt, ge or in; `value` may hold templates (status: a list of ints and texts
+    such as `2xx`;
+    size in bytes, latency in seconds).
+    """
+
+    kind: str
+    op: str
+    value: Value = None
+    subject: str = ""
+    negated: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Try again up to `times` after `wait_s` when the outcome word or status text is in `on`."""
+
+    times: int
+    wait_s: float = 0.0
+    on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpStep:
+    """One HTTP request. `url` is absolute or relative to the user's base URL; defaults of the target are merged in already."""
+
+    label: int
+    method: str
+    url: str
+    params: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    cookies: tuple[tuple[str, str], ...] = ()
+    body: Body | None = None
+    timeouts: Timeouts = Timeouts()
+    redirects: int = 10
+    gzip: bool = True
+    sticky: bool = False
+    reuse: Literal["user", "iteration", "none"] = "user"
+    auth: tuple[str, ...] = ()
+    tls: Tls = Tls()
+    extract: tuple[Extract, ...] = ()
+    check: tuple[Check, ...] = ()
+    retry: Retry | None = None
+    when: str = ""
+    on_error: Literal["continue", "iteration", "user", "run"] = "iteration"
