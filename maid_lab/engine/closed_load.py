@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import ceil
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from maid_lab.engine.mixed import mixed
 from maid_lab.engine.phases import PhaseClock
 from maid_lab.engine.program import stays
 from maid_lab.engine.user import VirtualUser
-from maid_lab.model.schedules import user_lifetimes
+from maid_lab.model.schedules import ScenarioChoice, share_of, user_lifetimes
 
 if TYPE_CHECKING:
     from maid_lab.engine.program import Program
@@ -39,8 +41,10 @@ class ClosedLoad:
         self._is_over = False
         self._pool: int | None = None
         if load.model == "iterations" and load.share == "shared":
-            self._pool = load.iterations // shard.workers + (shard.worker < load.iterations % shard.workers)
+            self._pool = share_of(load.iterations, shard.worker, min(shard.workers, ceil(load.peak)))
         self._phases = PhaseClock(shard, load, self._set_phase)
+        self._choose = ScenarioChoice(load.order, shard.plan.seed, each_loop=load.random_each_loop)
+        self._drawn = 0
         self._pace_ns = int(load.pace_s * _NS)
 
     @property
@@ -94,11 +98,19 @@ class ClosedLoad:
         user = self._live[number] = VirtualUser(self._shard, number, program, flags=self._phases.flags, on_end=self._ended)
         may_iterate = self._may_iterate if load.model == "iterations" else stays
         self._shard.note_users(now)
-        user.start(program.closed(user, may_iterate, self._pace_ns), now)
+        if load.assignment == "per-user":
+            user.start(program.closed(user, may_iterate, self._pace_ns), now)
+        else:
+            user.start(mixed(user, self._next_program, may_iterate, self._pace_ns), now)
 
     def _program(self, number: int) -> Program:
-        order = self._load.order
-        return self._shard.programs[order[number % len(order)]]
+        return self._shard.programs[self._choose(number)]
+
+    def _next_program(self) -> Program:
+        """Return the scenario of the next iteration: each worker walks the whole order, so that shares hold whatever their number."""
+        number = self._drawn
+        self._drawn += 1
+        return self._program(number)
 
     def _may_iterate(self, user: VirtualUser) -> bool:
         if user.leaving:

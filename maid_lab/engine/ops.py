@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from maid_lab.engine.user import VirtualUser
 
-__all__ = ["PENDING", "Abandon", "Cut", "EndRun", "EndUser", "Operation", "Pause", "think_seconds"]
+__all__ = ["PENDING", "Abandon", "Cut", "EndRun", "EndUser", "Operation", "Pause", "Until", "think_seconds"]
 
 
 class _Pending:
@@ -84,6 +84,19 @@ class Pause:
         duration = int(seconds * 1e9)
         user.think_ns += duration
         return user.sleep_until(user.ready_ns + duration)
+
+
+class Until:
+    """Pause until a moment of the monotonic clock: the paced start of the next iteration."""
+
+    __slots__ = ("_due_ns",)
+
+    def __init__(self, due_ns: int) -> None:
+        self._due_ns = due_ns
+
+    def begin(self, user: VirtualUser) -> Any:
+        """Sleep until then."""
+        return user.sleep_until(self._due_ns)
 
 
 def think_seconds(low: float, high: float, dist: str, rng: Random) -> float:

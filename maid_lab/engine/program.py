@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.engine.flat import FlatLoop
 from maid_lab.engine.http.operation import HttpOperation
-from maid_lab.engine.ops import Abandon, Cut, EndRun, EndUser
+from maid_lab.engine.ops import Abandon, Cut, EndRun, EndUser, Until
 from maid_lab.engine.steps import Item, StepCompiler, run_steps, stop_for
+from maid_lab.model.dealing import sets_of
 from maid_lab.model.plan import TransactionStep
 from maid_lab.model.rows import Outcome
 from maid_lab.model.schedules import scenario_order
@@ -27,7 +27,6 @@ Script = Generator[Any, Any, None]
 
 _NS: Final = 1_000_000_000
 _WELL: Final = (Outcome.OK, "")
-_DATA_NAME: Final = re.compile(r"\bdata\.([A-Za-z_][A-Za-z0-9_-]*)")
 
 
 class Program:
@@ -55,8 +54,9 @@ class Program:
         self._think = compiler.pause(scenario.think) if scenario.think is not None else None
         self._order = _transaction_order(scenario, plan) if scenario.scheduler else None
         self._default_feed = feeds.get(scenario.data)
-        named = set(_DATA_NAME.findall(repr(scenario)))
-        self._feeds = [(name, feed) for name, feed in feeds.items() if name in named or feed is self._default_feed]
+        read = sets_of(scenario)
+        self._feeds = [(name, feed) for name, feed in feeds.items() if name in read]
+        self.has_farewell = bool(self._on_stop)
         self._flat = self._flat_operations(scenario)
         self._leaps: dict[Base | None, FlatLoop | None] = {}
 
@@ -72,14 +72,14 @@ class Program:
         """Life of a user in the closed model: on_start, iterations until it is told to leave, on_stop."""
         pace_ns = max(pace_ns, self.pace_ns)
         try:
-            yield from self._starting(user)
+            yield from self.starting(user)
             if self._flat is not None and not pace_ns:
                 yield from self._loop_flat(self._flat, user, may_iterate, may_leap=may_iterate is stays)
                 return
             while may_iterate(user):
                 began = user.ready_ns
                 yield from self.iteration(user)
-                if pace_ns and not user.leaving and user.ready_ns < began + pace_ns and not (yield _Until(began + pace_ns)):
+                if pace_ns and not user.leaving and user.ready_ns < began + pace_ns and not (yield Until(began + pace_ns)):
                     break
         except EndRun as end:
             user.shard.end_run(end.reason)
@@ -90,12 +90,14 @@ class Program:
         finally:
             user.failure = None
             user.flat = None
-        yield from self._stopping(user)
+        yield from self.stopping(user)
 
     def preparation(self, user: VirtualUser) -> Script:
         """Run on_start of a user in the open model."""
         try:
-            yield from self._starting(user)
+            yield from self.starting(user)
+        except Cut:
+            user.leaving = True
         except (EndUser, ValueError) as error:
             user.shard.log("error", f"a user of {self.scenario.name} could not start: {str(error) or 'a step failed'}")
             user.leaving = True
@@ -111,7 +113,7 @@ class Program:
 
     def farewell(self, user: VirtualUser) -> Script:
         """Run on_stop of a user in the open model."""
-        yield from self._stopping(user)
+        yield from self.stopping(user)
 
     def iteration(self, user: VirtualUser) -> Script:
         """One loop through the scenario, recorded as one row."""
@@ -215,19 +217,24 @@ class Program:
             row = feed.row_for(user)
             if row is None:
                 user.failure = (Outcome.UNSENT, f"data set {name} has no rows left")
-                if feed.ends_run:
-                    user.shard.end_run(f"data set {name} has no rows left", failed=False)
                 raise EndUser
             scope.data[name] = row
             if feed is self._default_feed:
                 scope.row = row
 
-    def _starting(self, user: VirtualUser) -> Script:
+    def starting(self, user: VirtualUser) -> Script:
+        """Run on_start: what it sets lives as long as the user.
+
+        Raises
+        ------
+        EndUser
+            If a step failed, whatever its `on_error` says.
+        """
         if not self._on_start:
             return
         user.scope.vars = dict(user.kept)
         for name, feed in self._feeds:
-            row = feed.row_for(user)
+            row = feed.row_ahead(user)
             if row is not None:
                 scope_row = user.scope.data[name] = row
                 if feed is self._default_feed:
@@ -242,9 +249,12 @@ class Program:
         finally:
             user.keeps = False
 
-    def _stopping(self, user: VirtualUser) -> Script:
-        if not self._on_stop or user.leaving_now:
+    def stopping(self, user: VirtualUser) -> Script:
+        """Run on_stop: also at a graceful stop, within its deadline; who is cut does not come here."""
+        if not self._on_stop:
             return
+        user.leaving_now = False
+        user.scope.vars = dict(user.kept)
         try:
             yield from run_steps(self._on_stop, user)
         except (Abandon, ValueError):
@@ -254,18 +264,6 @@ class Program:
 def stays(user: VirtualUser) -> bool:
     """Whether a user goes on: it does until it is told to leave."""
     return not user.leaving
-
-
-class _Until:
-    """Pause until the paced start of the next iteration."""
-
-    __slots__ = ("_due_ns",)
-
-    def __init__(self, due_ns: int) -> None:
-        self._due_ns = due_ns
-
-    def begin(self, user: VirtualUser) -> Any:
-        return user.sleep_until(self._due_ns)
 
 
 def _transaction_order(scenario: Scenario, plan: Plan) -> Callable[[list[Item]], list[Item]]:

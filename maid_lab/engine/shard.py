@@ -11,12 +11,15 @@ from maid_lab.engine.data import DataFeed
 from maid_lab.engine.http.origin import Origins
 from maid_lab.engine.open_load import OpenLoad
 from maid_lab.engine.program import Program
+from maid_lab.engine.request_load import RequestLoad
 from maid_lab.engine.steps import StepCompiler
 from maid_lab.engine.throttle import Throttle
 from maid_lab.engine.user import UserScope, VirtualUser
+from maid_lab.model.dealing import drawing_workers, sets_of
 from maid_lab.model.errors import InvalidInput
 from maid_lab.model.plan import Scenario, Tls, plan_to_json
 from maid_lab.model.rows import Outcome
+from maid_lab.model.schedules import share_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.origin import Base
     from maid_lab.engine.recorder import Recorder
     from maid_lab.engine.timers import Timers
-    from maid_lab.model.plan import Plan, Step
+    from maid_lab.model.plan import Load, Plan, Step
 
 __all__ = ["SETUP_USER", "Shard"]
 
@@ -88,14 +91,19 @@ class Shard:
         self.origins = Origins(plan.targets)
         self._bases = [(self.origins.base(target.base_url), target.weight) for target in plan.targets if target.weight > 0]
         self._base_order = [index for index, (_, weight) in enumerate(self._bases) for _ in range(weight)]
-        self.throttle = Throttle(plan.throttle_per_s / workers) if plan.throttle_per_s else None
-        self.max_requests = _share(plan.max_requests, worker, workers) if plan.max_requests else 0
-        self._feeds = {data.name: DataFeed(data, worker=worker, workers=workers, seed=plan.seed) for data in plan.data}
+        self.throttle = Throttle(plan.throttle_per_s, worker=worker, workers=workers) if plan.throttle_per_s else None
+        self.max_requests = share_of(plan.max_requests, worker, workers) if plan.max_requests else 0
+        self._feeds = self._feeds_of(plan)
         self._compiler = StepCompiler(uses_last="last." in json.dumps(plan_to_json(plan.scenarios)))
         self.programs = [Program(scenario, plan, self._feeds, self._compiler) for scenario in plan.scenarios]
-        self.loads = [(OpenLoad if load.model == "rate" else ClosedLoad)(self, load) for load in plan.loads]
+        self.loads = [_load_class(load)(self, load) for load in plan.loads]
         self._users_recorded = -1
         self._users_at_ns = 0
+
+    def _feeds_of(self, plan: Plan) -> dict[str, DataFeed]:
+        read = [sets_of(scenario) for scenario in plan.scenarios]
+        drawing = {data.name: drawing_workers(plan, data.name, self.workers, users=read) for data in plan.data}
+        return {data.name: DataFeed(data, worker=self.worker, drawing=drawing[data.name], seed=plan.seed) for data in plan.data}
 
     # ---- life of the shard
 
@@ -138,6 +146,11 @@ class Shard:
         """Ask the supervisor, with the next snapshot, to end the run."""
         if not self.end_reason:
             self.end_reason, self.end_failed = reason, failed
+
+    @property
+    def dry(self) -> list[str]:
+        """Data sets that end the run when they are used up, and are used up on this worker."""
+        return [name for name, feed in self._feeds.items() if feed.is_dry]
 
     def sweep(self, now: int) -> None:
         """End exchanges that have passed a limit, and note how many users are live."""
@@ -232,5 +245,7 @@ class _RunScope(dict[str, Any]):
         return key in ("id", "elapsed")
 
 
-def _share(total: int, worker: int, workers: int) -> int:
-    return total // workers + (worker < total % workers)
+def _load_class(load: Load) -> type[ClosedLoad | OpenLoad | RequestLoad]:
+    if load.model != "rate":
+        return ClosedLoad
+    return OpenLoad if load.of == "iterations" else RequestLoad

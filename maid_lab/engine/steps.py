@@ -65,7 +65,7 @@ def run_steps(items: Iterable[Item], user: VirtualUser) -> Generator[Any, Any, N
 
 def stop_for(operation: HttpOperation | Pause, user: VirtualUser) -> None:
     """Do what a failed operation's `on_error` says: nothing, or raise `Abandon` or one of its kinds."""
-    if isinstance(operation, Pause):
+    if isinstance(operation, Pause) or (user.leaving_now and user.failure is None):
         raise Cut
     if operation.on_error == "continue":
         return

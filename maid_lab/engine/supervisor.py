@@ -96,6 +96,7 @@ class Supervisor:
         self._view = RunView(run_id, plan, counts=self._counts, health=self._health, workers=pool.workers)
         self._last_seen = dict.fromkeys(self._health, 0.0)
         self._done: set[int] = set()
+        self._dry = {number: frozenset[str]() for number in self._health}
         self._waiting: dict[str, asyncio.Future[Message]] = {}
         self._state = RunStatus.PENDING
         self._reason = ""
@@ -272,9 +273,18 @@ class Supervisor:
             else:
                 self._reason = reason
                 self._order_stop("graceful", _STOP_DEADLINE_S)
+        self._dry[handle.number] = frozenset(snapshot["dry"])
+        if snapshot["dry"] and self._state is RunStatus.RUNNING and not self._reason:
+            self._end_for_data(frozenset.intersection(*self._dry.values()))
         if snapshot["done"]:
             self._done.add(handle.number)
             self._wake.set()
+
+    def _end_for_data(self, used_up: frozenset[str]) -> None:
+        """End the run when a data set that says so is used up on all workers."""
+        for name in sorted(used_up)[:1]:
+            self._reason = f"data set {name} has no rows left"
+            self._order_stop("graceful", _STOP_DEADLINE_S)
 
     def _find_lost(self) -> None:
         now = time.monotonic()

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.cookies import CookieJar
     from maid_lab.engine.http.origin import Base, Origin
     from maid_lab.engine.program import Program
+    from maid_lab.engine.request_load import RequestLoad
     from maid_lab.engine.shard import Shard
+    from maid_lab.engine.throttle import Throttle
     from maid_lab.engine.timers import Timer
     from maid_lab.model.plan import Tls
 
@@ -77,6 +79,7 @@ class VirtualUser:
         "connections",
         "failure",
         "flags", "flat",
+        "gate",
         "is_plain",
         "iteration",
         "iteration_ns",
@@ -96,6 +99,7 @@ class VirtualUser:
         "taken",
         "think_ns",
         "timer",
+        "waits_for_slot",
     )  # fmt: skip
 
     def __init__(self, shard: Shard, number: int, program: Program, *, flags: int, on_end: Callable[[VirtualUser], None]) -> None:
@@ -107,6 +111,8 @@ class VirtualUser:
         self.connections: dict[Origin, Connection] = {}
         self.jar: CookieJar | None = None
         #: No cookies to send and nothing that holds requests back: constant requests may go out as they are.
+        #: What holds requests back before they are sent.
+        self.gate: Throttle | RequestLoad | None = shard.throttle
         self.is_plain = shard.throttle is None and not shard.max_requests
         self.base: Base | None = shard.base_of(program.scenario, number)
         self.kept: dict[str, Any] = dict(shard.variables)
@@ -118,6 +124,7 @@ class VirtualUser:
         self.failure: tuple[Outcome, str] | None = None
         self.leaving = False
         self.leaving_now = False
+        self.waits_for_slot = False
         self.life = 0
         self.ready_ns = 0
         self.request: Any = None
@@ -195,6 +202,13 @@ class VirtualUser:
         if generator is not None:
             generator.close()
             self.on_end(self)
+
+    def take(self, program: Program) -> None:
+        """Go on with another scenario, as the same user with the same session."""
+        if program is not self.program:
+            self.program = program
+            self.base = self.shard.base_of(program.scenario, self.number)
+            self.scope.vu = {"id": self.number, "scenario": program.scenario.name}
 
     def close_connections(self) -> None:
         """Close what is open; the user keeps its session."""

@@ -198,6 +198,7 @@ class Worker:
             "requests_total": shard.requests,
             "new_errors": recorder.new_errors,
             "end": [shard.end_reason, shard.end_failed] if shard.end_reason else None,
+            "dry": shard.dry,
             "done": self._is_running and shard.is_done,
             **fold.to_message(),
         }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from maid_lab.model.plan import Segment
 
-__all__ = ["arrivals", "level_at", "scenario_order", "total_starts", "user_lifetimes"]
+__all__ = ["ScenarioChoice", "arrivals", "level_at", "recorded", "scenario_order", "share_of", "total_starts", "user_lifetimes"]
 
 _EPSILON = 1e-9
 
@@ -135,6 +135,18 @@ def arrivals(
             yield number, due
 
 
+def recorded(due_s: Sequence[float], worker: int, workers: int) -> Iterator[tuple[int, float]]:
+    """Yield a worker's share of starts whose times are given: number over all workers, and seconds from the start of the load."""
+    return zip(range(worker, len(due_s), workers), due_s[worker::workers], strict=True)
+
+
+def share_of(total: int, worker: int, workers: int) -> int:
+    """Return a worker's share of a whole number; the shares add up to it, the first take what does not divide, those beyond have none."""
+    if worker >= workers:
+        return 0
+    return total // workers + (worker < total % workers)
+
+
 def _integrals(kind: str, seed: int | str, worker: int, workers: int) -> Iterator[tuple[int, float]]:
     """Yield the numbers of a worker's starts with the integral of the rate at which they are due."""
     if kind == "uniform":
@@ -208,3 +220,37 @@ def scenario_order(weights: Sequence[int], scheduler: str, seed: int) -> tuple[i
                 order.append(index)
                 left[index] -= 1
     return tuple(order)
+
+
+class ScenarioChoice:
+    """Which scenario user k, or start n, takes.
+
+    Parameters
+    ----------
+    order : sequence of int
+        Scenario indexes, as `scenario_order` gives them.
+    seed : int
+        The plan's seed.
+    each_loop : bool
+        Whether the order is shuffled anew at each pass. Each pass has its own stream, so the choice of k is the same on every worker.
+    """
+
+    def __init__(self, order: Sequence[int], seed: int, *, each_loop: bool = False) -> None:
+        self._order = tuple(order)
+        self._seed = seed
+        self._each_loop = each_loop
+        self._pass = 0
+        self._shuffled = self._order
+
+    def __call__(self, number: int) -> int:
+        """Return the scenario index of user or start `number`, from 0."""
+        turn, place = divmod(number, len(self._order))
+        if not self._each_loop:
+            return self._order[place]
+        if turn != self._pass:
+            self._pass = turn
+            shuffled = list(self._order)
+            if turn:
+                Random(f"{self._seed}/order/{turn}").shuffle(shuffled)
+            self._shuffled = tuple(shuffled)
+        return self._shuffled[place]

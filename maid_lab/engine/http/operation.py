@@ -93,7 +93,7 @@ class HttpOperation:
                     user.request = request
                     connection.exchange(self, wire, user.ready_ns)
                     return PENDING
-        if user.shard.throttle is not None and user.shard.throttle.holds_back(user, self):
+        if user.gate is not None and user.gate.holds_back(user, self):
             return PENDING
         return self.send(user)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from maid_lab.model.rows import Phase
 
@@ -38,7 +38,8 @@ class Load:
     pool) or
     `rate` (open: the level is starts per second). `order` lists scenario indexes; user or start k takes entry k mod its length. With
     `assignment`
-    `per-iteration` every iteration draws the next entry. `random_each_loop` reshuffles `order` at each pass.
+    `per-iteration` every iteration draws the next entry. `random_each_loop` reshuffles `order` at each pass. A replay has the times of its
+    starts in `due_s`, seconds from the start of the load, and what `row` is for each of them in `rows`; its segments only say how dense they are.
     """
 
     name: str
@@ -56,6 +57,8 @@ class Load:
     prewarm: int = 0
     arrivals: Literal["uniform", "poisson"] = "uniform"
     of: Literal["iterations", "requests"] = "iterations"
+    due_s: tuple[float, ...] = ()
+    rows: tuple[dict[str, Any], ...] = ()
     iterations: int = 0
     share: Literal["per-user", "shared"] = "per-user"
 
