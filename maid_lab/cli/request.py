@@ -18,8 +18,10 @@ EXCLUSIONS: Final = (
         ("test_plan", other, "A test plan says all of it; leave the other flag out.")
         for other in (
             "users", "rate", "run_time", "increase_rate", "increase_time", "decrease_rate", "decrease_time", "iterations",
+            "no_reset_metrics",
         )
     ),
+    ("iterations", "no_reset_metrics", "Loops that are counted have no phase whose rows are left out; leave --no-reset-metrics out."),
     ("iterations", "run_time", "Say either how many loops or how long."),
     ("users", "rate", "A load is given in users or in starts per second."),
     ("quiet", "verbose", "Choose one."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import secrets as randomness
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,9 @@ from maid_lab.model.planning.leaves import Leaves
 from maid_lab.model.planning.loads import plan_loads
 from maid_lab.model.planning.overrides import Overrides, read_overrides
 from maid_lab.model.planning.parameters import resolve_parameters
+from maid_lab.model.planning.replays import Recordings, recorded_fields
 from maid_lab.model.planning.sizes import check_size
+from maid_lab.model.planning.sources import DataError, ReadData, ReadRecording, nothing_recorded
 from maid_lab.model.planning.steps import StepPlanner, fragment_names, think_step
 from maid_lab.model.planning.walks import has_relative_url
 from maid_lab.model.recipe.identity import content_hash
@@ -35,24 +37,6 @@ __all__ = ["DataError", "PlanResult", "ReadData", "make_plan"]
 
 #: Reports that can be written.
 OUTPUTS: Final = ("html", "json", "csv", "md", "junit")
-
-
-class DataError(ValueError):
-    """A data set that cannot be read.
-
-    Attributes
-    ----------
-    code : str
-        E304, E305 or E306.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-#: Reads the rows of a data set and returns them with the SHA-256 of the file, empty for inline rows. Raises `DataError`.
-ReadData = Callable[[DataSet, str, Path | None], tuple[tuple[dict[str, Any], ...], str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +64,7 @@ def make_plan(
     overrides: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
     read_data: ReadData | None = None,
+    read_recording: ReadRecording = nothing_recorded,
     capacity_per_s: float | None = None,
 ) -> PlanResult:
     """Return the plan of a recipe.
@@ -99,6 +84,8 @@ def make_plan(
         Where secrets may stand.
     read_data : callable
         Reads data sets; without it they are refused.
+    read_recording : callable
+        Reads recordings that are replayed; without it they are refused.
     capacity_per_s : float, optional
         Requests per second that this machine was measured to make; a load above it is warned of.
     """
@@ -112,7 +99,7 @@ def make_plan(
         return PlanResult(plan=None, diagnostics=(*loaded.diagnostics, *values.found))
     plan = None
     try:
-        plan = _Planner(recipe, loaded, context, read_overrides(overrides or {}, context), read_data, capacity_per_s).plan()
+        plan = _Planner(recipe, loaded, context, read_overrides(overrides or {}, context), read_data, read_recording, capacity_per_s).plan()
     except PlanningError:
         # The findings say why; there is no plan.
         plan = None
@@ -128,6 +115,7 @@ class _Planner:
         context: Context,
         overrides: Overrides,
         read_data: ReadData | None,
+        read_recording: ReadRecording,
         capacity_per_s: float | None,
     ) -> None:
         self._recipe = recipe
@@ -135,9 +123,11 @@ class _Planner:
         self._context = context
         self._overrides = overrides
         self._read_data = read_data
+        self._read_recording = read_recording
         self._capacity_per_s = capacity_per_s
         self._data: dict[str, Any] = loaded.document.data
         self._fields: dict[str, frozenset[str]] = {}
+        self._recorded: dict[str, frozenset[str]] = {}
 
     def plan(self) -> out.Plan:
         recipe, context = self._recipe, self._context
@@ -150,12 +140,14 @@ class _Planner:
         self._refuse_parts()
         scenarios = self._chosen_scenarios()
         data = self._data_sets()
-        loads = plan_loads(recipe, scenarios, self._overrides, seed, context)
+        recordings = Recordings(read=self._read_recording, base_dir=self._loaded.base_dir, recipe=recipe, scenarios=scenarios)
+        loads = plan_loads(recipe, scenarios, self._overrides, seed, context, recordings)
+        self._recorded = recorded_fields(scenarios, loads, context)
         planned = tuple(self._scenario(scenario, self._index_of(scenario)) for scenario in scenarios)
         setup, teardown = self._once("setup"), self._once("teardown")
         thresholds = self._thresholds(loads)
         targets = self._targets((*planned, *(out.Scenario(name="", label=0, weight=0, steps=steps) for steps in (setup, teardown))))
-        self._check_scenarios(planned, loads)
+        self._check_outputs()
         if has_errors(context.found):
             raise PlanningError
         plan = out.Plan(
@@ -211,7 +203,8 @@ class _Planner:
         context, pointer = self._context, f"/scenarios/{index}"
         known = names_of(self._data, self._data["scenarios"][index], self._loaded.base_dir)
         # The data set was read by now, so its fields are known whatever its format.
-        row, made = self._fields.get(scenario.data or "", frozenset()), fragment_names(self._loaded)
+        recorded = self._recorded.get(scenario.name, frozenset())
+        row, made = self._fields.get(scenario.data or "", recorded), fragment_names(self._loaded)
         names = replace(known, row=row, variables=known.variables | made)
         tags = tuple((key, context.value(value, text_of, f"{pointer}/tags/{key}")) for key, value in scenario.tags.items())
         label = context.label(out.Label(scenario=scenario.name, transaction="", name=scenario.name, kind="iteration", tags=tags))
@@ -344,11 +337,7 @@ class _Planner:
             if getattr(self._recipe.target, protocol) is not None:
                 self._context.refuse(f"target.{protocol}", f"/target/{protocol}")
 
-    def _check_scenarios(self, scenarios: tuple[out.Scenario, ...], loads: tuple[out.Load, ...]) -> None:
-        for index, scenario in enumerate(scenarios):
-            if scenario.pace_s and any(load.model == "rate" and index in load.order for load in loads):
-                message = f"pace of scenario {scenario.name!r} in an open load"
-                self._context.refuse(message, "/scenarios", "The rate says when iterations start; leave pace out.")
+    def _check_outputs(self) -> None:
         for number, output in enumerate(self._recipe.outputs):
             if output.type not in OUTPUTS:
                 self._context.refuse(f"the output {output.type}", f"/outputs/{number}/type", did_you_mean(output.type, OUTPUTS))

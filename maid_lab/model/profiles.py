@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
@@ -11,9 +12,10 @@ from typing import Final
 from maid_lab.model.plan import Segment
 from maid_lab.model.units import parse_duration
 
-__all__ = ["constant", "plan_stages", "ramping", "spike", "steps", "wave", "wave_points"]
+__all__ = ["constant", "density", "plan_stages", "plan_text", "ramping", "spike", "steps", "wave", "wave_points"]
 
 _CHORDS: Final = 60
+_PIECES: Final = 100
 #: More pieces than any load needs; what asks for more is a mistake in a unit.
 _MOST_SEGMENTS: Final = 100_000
 _STAGE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*,\s*([0-9a-z.]+)\s*")
@@ -110,6 +112,40 @@ def wave_points(points: Sequence[tuple[float, float]], period_s: float, duration
             if left <= 1e-9:
                 break
     return _joined(pieces)
+
+
+def density(due_s: Sequence[float]) -> tuple[Segment, ...]:
+    """Return the rate of recorded starts in equal pieces: of one second, longer where that makes more than a hundred.
+
+    Parameters
+    ----------
+    due_s : sequence of float
+        Seconds from the start of the load, ascending, at least one.
+    """
+    width = max(1.0, due_s[-1] / _PIECES)
+    counts = Counter(int(due / width) for due in due_s)
+    return _joined([(width, counts[piece] / width, counts[piece] / width) for piece in range(int(due_s[-1] / width) + 1)])
+
+
+def plan_text(segments: Sequence[Segment]) -> str:
+    """Return segments of users as a test plan in Goose's words; `plan_stages` reads it back.
+
+    Examples
+    --------
+    >>> plan_text(constant(10, 300, ramp_s=30))
+    '10,30s;10,300s'
+    """
+    stages, level = [], 0.0
+    for segment in segments:
+        if segment.level_from != level:
+            stages.append(f"{segment.level_from:g},0s")
+        stages.append(f"{segment.level_to:g},{_seconds(segment.end_s - segment.start_s)}")
+        level = segment.level_to
+    return ";".join(stages)
+
+
+def _seconds(length: float) -> str:
+    return f"{length:g}s" if length >= 1 or length == 0 else f"{length * 1000:g}ms"
 
 
 def plan_stages(text: str) -> tuple[tuple[float, float], ...]:

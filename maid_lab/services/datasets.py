@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from maid_lab.model.planner import DataError
+from maid_lab.model.planning.sources import DataError
 
 if TYPE_CHECKING:
     from maid_lab.model.recipe.target import DataSet
 
-__all__ = ["read_data"]
+__all__ = ["located", "read_data"]
 
 MAX_BYTES: Final = 256 * 1024 * 1024
 _CONVERT: Final[dict[str, Callable[[str], Any]]] = {
@@ -37,7 +37,7 @@ def read_data(data_set: DataSet, path: str, base_dir: Path | None) -> tuple[Rows
     """
     if data_set.rows is not None:
         return _mappings(data_set.rows, data_set.name), ""
-    file = _located(path, base_dir)
+    file = located(path, base_dir)
     try:
         raw = file.read_bytes()
     except OSError as error:
@@ -54,7 +54,14 @@ def read_data(data_set: DataSet, path: str, base_dir: Path | None) -> tuple[Rows
     return rows, hashlib.sha256(raw).hexdigest()
 
 
-def _located(path: str, base_dir: Path | None) -> Path:
+def located(path: str, base_dir: Path | None) -> Path:
+    """Return the file that a recipe names.
+
+    Raises
+    ------
+    DataError
+        If it is missing, outside the recipe's folder, or too large.
+    """
     if base_dir is None:
         raise DataError("E305", "a recipe without a folder reads no files; save it beside its data")
     file = (base_dir / path).resolve()
@@ -90,7 +97,15 @@ def _typed(name: str, text: str, data_set: DataSet, number: int) -> Any:
 
 
 def _jsonl(raw: bytes, data_set: DataSet) -> Rows:
-    return _mappings([json.loads(line) for line in raw.decode("utf-8-sig").splitlines() if line.strip()], data_set.name)
+    items = []
+    # Only these ends of lines are JSONL's: others may stand inside of a text.
+    for number, line in enumerate(raw.decode("utf-8-sig").split("\n"), start=1):
+        if line.strip():
+            try:
+                items.append(json.loads(line))
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from None
+    return _mappings(items, data_set.name)
 
 
 def _json(raw: bytes, data_set: DataSet) -> Rows:

@@ -76,6 +76,7 @@ class Planner:
         """
         from maid_lab.model.planner import make_plan
         from maid_lab.services.datasets import read_data
+        from maid_lab.services.recordings import read_recording
 
         loaded = load_source(self._library.find(recipe))
         result = make_plan(
@@ -85,6 +86,7 @@ class Planner:
             overrides={**self._forced(), **overrides},
             environment=self._environment,
             read_data=read_data,
+            read_recording=read_recording,
         )
         if result.plan is None:
             errors = sum(finding.severity == "error" for finding in result.diagnostics)

@@ -52,9 +52,10 @@ def idle_seconds(scenario: Scenario) -> float:
 
 
 def users_needed(plan: Plan, load: Load) -> float:
-    """Return how many users an open load keeps busy at its peak: Little's law with think time and the fastest answers."""
-    idle = [idle_seconds(plan.scenarios[index]) for index in load.order]
-    return load.peak * max(sum(idle) / len(idle), _ANSWER_S)
+    """Return how many users an open load keeps busy at its peak: Little's law with think time, pace and the fastest answers."""
+    idle = [max(idle_seconds(plan.scenarios[index]), load.pace_s) for index in load.order]
+    starts = load.peak / max(most_requests(plan, load), 1.0) if load.of == "requests" else load.peak
+    return starts * max(sum(idle) / len(idle), _ANSWER_S)
 
 
 def too_few_rows(plan: Plan, threshold: Threshold) -> str:
@@ -72,16 +73,17 @@ def _measured_rows(plan: Plan, threshold: Threshold) -> float:
     from_s = max(plan.warmup_end_s, threshold.after_s)
     total = 0.0
     for load in plan.loads:
+        each = most_requests(plan, load)
         for index in set(load.order):
             share = load.order.count(index) / len(load.order)
             rows = sum(times for label, times in most_rows(plan.scenarios[index]) if _counts(plan.labels[label], threshold))
-            total += rows and rows * share * _most_iterations(load, plan.scenarios[index], from_s)
+            total += rows and rows * share * _most_iterations(load, plan.scenarios[index], from_s, each=each)
     measured = plan.duration_s - from_s
     return total * min(threshold.over_s / measured, 1.0) if threshold.over_s and measured > 0 else total
 
 
-def _most_iterations(load: Load, scenario: Scenario, from_s: float) -> float:
-    """Return the most iterations after a moment if all users or starts took this scenario."""
+def _most_iterations(load: Load, scenario: Scenario, from_s: float, *, each: float) -> float:
+    """Return the most iterations after a moment if all users or starts took this scenario; `each` has so many requests on average."""
     if load.model == "iterations":
         return float(load.iterations * (math.ceil(load.peak) if load.share == "per-user" else 1))
     late = [
@@ -92,7 +94,7 @@ def _most_iterations(load: Load, scenario: Scenario, from_s: float) -> float:
         if segment.end_s > (at := from_s - load.start_at_s)
     ]
     if load.model == "rate":
-        return total_starts(late)
+        return total_starts(late) / (each if load.of == "requests" and each else 1.0)
     idle = max(idle_seconds(scenario), load.pace_s)
     # Each user may be in the middle of an iteration when the measuring begins.
     return total_starts(late) / idle + load.peak if idle > 0 else math.inf

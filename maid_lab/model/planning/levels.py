@@ -14,7 +14,8 @@ from maid_lab.model.rows import Phase
 
 __all__ = ["goose_load", "overridden"]
 
-_SINGLE_LEVEL: Final = ("constant-users", "constant-rate", "iterations")
+_SINGLE_LEVEL: Final = ("constant-users", "constant-rate", "iterations", "soak")
+_LEAST_USERS: Final = 2
 _MAX_DURATION_S: Final = 600.0
 
 
@@ -46,6 +47,11 @@ def goose_load(loads: Sequence[Load], order: tuple[int, ...], overrides: Overrid
     order : tuple of int
         All scenarios, in turn.
     """
+    replays = [load.name for load in loads if load.due_s]
+    if replays:
+        message = f"load {replays[0]} replays a recording, which a ramp, iterations or a test plan cannot replace"
+        context.add("E409", message, "Give --rate or --run-time: they change its speed.", "/load")
+        raise PlanningError
     first = loads[0]
     base = Load(
         name=first.name, profile="constant-users", model="users", segments=(), order=order, graceful_stop_s=first.graceful_stop_s,
@@ -57,10 +63,14 @@ def goose_load(loads: Sequence[Load], order: tuple[int, ...], overrides: Overrid
     if overrides.rate is not None or (is_open and overrides.users is None and overrides.iterations is None):
         return _open_form(loads, base, overrides, context)
     peak = sum(load.max_users if load.model == "rate" else load.peak for load in loads)
-    return _closed_form(loads, base, overrides.users or peak, overrides)
+    return _closed_form(loads, base, overrides.users or peak, overrides, context)
 
 
-def _closed_form(loads: Sequence[Load], base: Load, users: float, overrides: Overrides) -> Load:
+def _closed_form(loads: Sequence[Load], base: Load, users: float, overrides: Overrides, context: Context) -> Load:
+    if overrides.increase_time is not None and users < _LEAST_USERS:
+        message = f"override increase_time: it needs at least {_LEAST_USERS} users, there is {users:g}"
+        context.add("E105", message, "Leave increase_time out, or raise users.", "/load")
+        raise PlanningError
     up, down = _ramps(users, overrides)
     if overrides.iterations is None:
         return replace(base, segments=profiles.constant(users, _hold(loads, overrides), ramp_s=up, ramp_down_s=down))
@@ -80,10 +90,11 @@ def _open_form(loads: Sequence[Load], base: Load, overrides: Overrides, context:
         base,
         profile="constant-rate",
         model="rate",
-        assignment="per-iteration",
+        assignment=opened[0].assignment,
         segments=profiles.constant(rate, _hold(loads, overrides), ramp_s=up, ramp_down_s=down),
         max_users=sum(load.max_users for load in opened),
         arrivals=opened[0].arrivals,
+        of=opened[0].of,
     )
 
 
@@ -106,12 +117,16 @@ def _length(segments: Iterable[Segment], *, only: Phase | None = None) -> float:
 
 def _scaled(load: Load, level: float, total: float) -> Load:
     """Scale all levels as `total` to `level`; dividing first keeps a peak exactly what was asked for."""
+    if load.due_s:
+        return _hastened(load, level / total)
     segments = tuple(replace(s, level_from=s.level_from / total * level, level_to=s.level_to / total * level) for s in load.segments)
     return replace(load, segments=segments)
 
 
 def _stretched(load: Load, seconds: float) -> Load:
     """Replace the time at level of a single-level profile, stretch all others in proportion."""
+    if load.due_s:
+        return _hastened(load, _length(load.segments) / seconds)
     holds = load.profile in _SINGLE_LEVEL
     factor = seconds / _length(load.segments)
     stages, start = [], load.segments[0].level_from
@@ -123,3 +138,12 @@ def _stretched(load: Load, seconds: float) -> Load:
             length *= factor
         stages += [(0.0, segment.level_from), (length, segment.level_to)]
     return replace(load, segments=profiles.ramping(stages, start=start))
+
+
+def _hastened(load: Load, factor: float) -> Load:
+    """Replay a recording `factor` times as fast."""
+    segments = tuple(
+        replace(s, start_s=s.start_s / factor, end_s=s.end_s / factor, level_from=s.level_from * factor, level_to=s.level_to * factor)
+        for s in load.segments
+    )
+    return replace(load, segments=segments, due_s=tuple(due / factor for due in load.due_s))

@@ -49,6 +49,9 @@ class UnitFields(Node):
     def _rate_needs_users(self) -> Any:
         if self.unit == "rate" and self.max_users is None:
             refuse("E102", "unit: rate needs max_users: it bounds memory and what the target policy allows")
+        foreign = [key for key in OpenFields.model_fields if key in self.model_fields_set]
+        if self.unit == "users" and foreign:
+            refuse("E105", f"{' and '.join(foreign)} are for a load by rate; add unit: rate, or leave them out")
         return self
 
 
@@ -147,6 +150,15 @@ class Soak(LoadBase):
     hold: Duration
     ramp: Duration = 0.0
     ramp_down: Duration = 0.0
+    arrivals: Literal["uniform", "poisson"] = "uniform"
+
+    @model_validator(mode="after")
+    def _one_level(self) -> Soak:
+        if (self.users is None) is (self.rate is None):
+            refuse("E105" if self.users is not None else "E102", "a soak has either users or rate")
+        if self.rate is not None and self.max_users is None:
+            refuse("E102", "a soak by rate needs max_users: it bounds memory and what the target policy allows")
+        return self
 
 
 class WavePoint(Node):

@@ -69,6 +69,8 @@ def names_of(data: Mapping[str, Any], scenario: Mapping[str, Any] | None, base_d
             variables |= {str(name) for name in _mapping(_mapping(include).get("values"))}
         if scenario.get("data") in sets:
             row = row_fields(sets[scenario["data"]], base_dir)
+        elif any(_mapping(load).get("profile") == "replay" for load in _loads(data.get("load"))):
+            row = None
     return Names(
         params=frozenset(item["key"] for item in parameters if item.get("type") != "secret"),
         secrets=frozenset(item["key"] for item in parameters if item.get("type") == "secret"),
@@ -138,6 +140,10 @@ def expressions_in(tree: Any, pointer: str, key: str = "") -> Iterator[Leaf]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _loads(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

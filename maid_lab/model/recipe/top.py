@@ -95,6 +95,11 @@ def _without_x(data: Any) -> Any:
     return {key: value for key, value in data.items() if not str(key).startswith("x-")} if isinstance(data, dict) else data
 
 
+def _check_random(random: str, scheduler: str | None, where: str) -> None:
+    if random == "each-loop" and scheduler != "random":
+        refuse("E105", f"{where}: random: each-loop says how scheduler: random draws; set that, or leave random out")
+
+
 class Scenario(Node):
     """What a user does."""
 
@@ -111,6 +116,11 @@ class Scenario(Node):
     on_start: StepList = Field(default_factory=list)
     on_stop: StepList = Field(default_factory=list)
     steps: StepList = Field(min_length=1, max_length=500)
+
+    @model_validator(mode="after")
+    def _random_order(self) -> Scenario:
+        _check_random(self.random, self.scheduler, f"scenario {self.name}")
+        return self
 
 
 def _loads(value: Any) -> Any:
@@ -151,6 +161,11 @@ class Recipe(Node):
     limits: Limits = Limits()
     outputs: list[Output] = Field(default_factory=list)
     monitors: list[Monitor] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _random_order(self) -> Recipe:
+        _check_random(self.random, self.scheduler, "the recipe")
+        return self
 
     @model_validator(mode="before")
     @classmethod
