@@ -33,9 +33,10 @@ class MeasuredWindow:
 
 
 def is_measured(*, plan: Plan, after_s: float = 0.0) -> pl.Expr:
-    """Whether a row is measured: of section `scenario` and started at or after the warm-up, and after `after_s` seconds of the run."""
+    """Whether a row is measured: of section `scenario` and started within the measured time, and after `after_s` seconds of the run."""
     from_ns = round(max(plan.warmup_end_s, after_s) * NS_PER_S)
-    return (pl.col("section").cast(pl.String) == "scenario") & (pl.col("start") >= from_ns)
+    measured = (pl.col("section").cast(pl.String) == "scenario") & (pl.col("start") >= from_ns)
+    return measured & (pl.col("start") < round(plan.measured_until_s * NS_PER_S)) if plan.measured_until_s else measured
 
 
 def measured_window(requests: pl.LazyFrame, *, plan: Plan, after_s: float = 0.0) -> MeasuredWindow:
@@ -50,6 +51,8 @@ def measured_window(requests: pl.LazyFrame, *, plan: Plan, after_s: float = 0.0)
     stamps = rows.select(last_start=pl.col("start").max(), last_end=pl.max_horizontal("start", "end").max()).collect().row(0, named=True)
     if stamps["last_start"] is None:
         return MeasuredWindow(start_s=begin, end_s=begin)
+    if plan.measured_until_s:
+        return MeasuredWindow(start_s=begin, end_s=plan.measured_until_s)
     last_start, last_end = stamps["last_start"] / NS_PER_S, stamps["last_end"] / NS_PER_S
     planned = plan.duration_s or last_end
     if last_end >= planned - min(_CLOSE_S, _CLOSE_SHARE * planned):

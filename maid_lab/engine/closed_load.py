@@ -6,6 +6,7 @@ from math import ceil
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from maid_lab.engine.agenda import Agenda
 from maid_lab.engine.mixed import mixed
 from maid_lab.engine.phases import PhaseClock
 from maid_lab.engine.program import stays
@@ -13,9 +14,12 @@ from maid_lab.engine.user import VirtualUser
 from maid_lab.model.schedules import ScenarioChoice, share_of, user_lifetimes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from maid_lab.engine.gate import Gate
     from maid_lab.engine.program import Program
     from maid_lab.engine.shard import Shard
-    from maid_lab.model.plan import Load
+    from maid_lab.model.plan import Load, Segment
 
 __all__ = ["ClosedLoad"]
 
@@ -36,13 +40,16 @@ class ClosedLoad:
     def __init__(self, shard: Shard, load: Load) -> None:
         self._shard = shard
         self._load = load
+        self.agenda = Agenda(shard.timers)
         self._live: dict[int, VirtualUser] = {}
+        #: Users that have ended by themselves: whatever the level becomes, they do not come back.
+        self._spent: set[int] = set()
         self._waiting = 0
         self._is_over = False
         self._pool: int | None = None
         if load.model == "iterations" and load.share == "shared":
             self._pool = share_of(load.iterations, shard.worker, min(shard.workers, ceil(load.peak)))
-        self._phases = PhaseClock(shard, load, self._set_phase)
+        self._phases = PhaseClock(self.agenda, load.segments, self._set_phase)
         self._choose = ScenarioChoice(load.order, shard.plan.seed, each_loop=load.random_each_loop)
         self._drawn = 0
         self._pace_ns = int(load.pace_s * _NS)
@@ -53,36 +60,64 @@ class ClosedLoad:
         return len(self._live)
 
     @property
+    def members(self) -> Iterable[VirtualUser]:
+        """The live users."""
+        return tuple(self._live.values())
+
+    @property
     def is_done(self) -> bool:
         """Whether no user lives and none is to come."""
         return not self._live and (self._is_over or not self._waiting)
 
     def start(self) -> None:
         """Schedule all arrivals and departures."""
-        shard, load = self._shard, self._load
-        zero = shard.zero_ns + int(load.start_at_s * _NS)
-        end = int((load.end_s - load.start_at_s) * _NS)
-        self._phases.start()
-        for number, spans in user_lifetimes(load.segments, shard.worker, shard.workers):
-            for begin_s, leave_s in spans:
-                self._waiting += 1
-                shard.timers.at(zero + int(begin_s * _NS), self._arrive, number)
-                leave_ns = int(leave_s * _NS)
-                if leave_ns < end:
-                    shard.timers.at(zero + leave_ns, self._depart, number)
-        shard.timers.at(zero + end, self._finish)
+        self._schedule(self._load.segments, from_s=0.0)
+        self.agenda.begin(self._shard.zero_ns + int(self._load.start_at_s * _NS))
+
+    def use_gate(self, gate: Gate | None) -> None:
+        """Let another gate hold back the users' requests, or none."""
+        for user in self.members:
+            user.use_gate(gate)
+
+    def replan(self, segments: Sequence[Segment]) -> None:
+        """Follow other segments from now on: users come and go as these say; who was told to leave and is wanted again stays."""
+        if self._is_over or not segments:
+            return
+        now_s = max(0.0, (monotonic_ns() - self.agenda.zero_ns) / _NS)
+        self.agenda.remove(self._arrive, self._depart, self._finish)
+        self._phases.follow(segments, from_s=now_s)
+        wanted = self._schedule(segments, from_s=now_s)
+        for number in [number for number in self._live if number not in wanted]:
+            self._depart(number)
 
     def stop(self) -> None:
         """Let no user begin anything more."""
         self._is_over = True
-        for user in tuple(self._live.values()):
+        for user in self.members:
             user.leave_now()
 
     def kill(self) -> None:
         """Cut all users."""
         self._is_over = True
-        for user in tuple(self._live.values()):
+        for user in self.members:
             user.abort()
+
+    def _schedule(self, segments: Sequence[Segment], *, from_s: float) -> set[int]:
+        """Put who comes and goes into the agenda; returns the users that are to live now."""
+        shard, end_s = self._shard, segments[-1].end_s
+        self._waiting = 0
+        wanted: set[int] = set()
+        for number, spans in user_lifetimes(segments, shard.worker, shard.workers, from_s=from_s):
+            for begin_s, leave_s in spans:
+                if begin_s <= from_s:
+                    wanted.add(number)
+                if number not in self._spent:
+                    self._waiting += 1
+                    self.agenda.put(begin_s, self._arrive, number)
+                if leave_s < end_s:
+                    self.agenda.put(leave_s, self._depart, number)
+        self.agenda.put(end_s, self._finish)
+        return wanted
 
     def _arrive(self, number: int) -> None:
         self._waiting -= 1
@@ -147,6 +182,8 @@ class ClosedLoad:
 
     def _ended(self, user: VirtualUser) -> None:
         user.life += 1
+        if not user.leaving:
+            self._spent.add(user.number)
         user.close_connections()
         self._shard.release_data(user)
         if self._live.get(user.number) is user:

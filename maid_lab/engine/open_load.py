@@ -13,9 +13,13 @@ from maid_lab.model.rows import Outcome
 from maid_lab.model.schedules import ScenarioChoice, share_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from maid_lab.engine.agenda import Agenda
+    from maid_lab.engine.gate import Gate
     from maid_lab.engine.http.cookies import CookieJar
     from maid_lab.engine.shard import Shard
-    from maid_lab.model.plan import Load
+    from maid_lab.model.plan import Load, Segment
 
 __all__ = ["OpenLoad"]
 
@@ -61,7 +65,12 @@ class OpenLoad:
         self._is_cut = False
         self._has_farewells = any(shard.programs[index].has_farewell for index in load.order)
         self._pacer = Pacer(shard, load, self._begin)
-        self._phases = PhaseClock(shard, load, self._set_phase)
+        self._phases = PhaseClock(self.agenda, load.segments, self._set_phase)
+
+    @property
+    def agenda(self) -> Agenda:
+        """What the load has to do and when."""
+        return self._pacer.agenda
 
     @property
     def users(self) -> int:
@@ -77,11 +86,23 @@ class OpenLoad:
     def start(self) -> None:
         """Make the users that are wanted beforehand and schedule the first start."""
         shard, load = self._shard, self._load
-        self._phases.start()
         for _ in range(min(share_of(load.prewarm, shard.worker, shard.workers), self._limit)):
             self._prepare(self._choose(self._next_number()))
-        shard.timers.at(shard.zero_ns + int((load.start_at_s + load.segments[-1].end_s) * _NS), self._finish)
-        self._pacer.start()
+        self.agenda.put(load.segments[-1].end_s, self._finish)
+        self._pacer.start(shard.zero_ns)
+
+    def use_gate(self, gate: Gate | None) -> None:
+        """Let another gate hold back the users' requests, or none."""
+        for user in self._users:
+            user.use_gate(gate)
+
+    def replan(self, segments: Sequence[Segment]) -> None:
+        """Follow another rate from now on."""
+        if not self._is_over and segments:
+            self.agenda.remove(self._finish)
+            self.agenda.put(segments[-1].end_s, self._finish)
+            self._phases.follow(segments, from_s=self._pacer.now_s)
+            self._pacer.replan(segments)
 
     def stop(self) -> None:
         """Start nothing more; users finish their request, then say farewell."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from maid_lab.model.rows import FLAG_PHASE_SHIFT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from maid_lab.engine.shard import Shard
-    from maid_lab.model.plan import Load
+    from maid_lab.engine.agenda import Agenda
+    from maid_lab.model.plan import Segment
 
 __all__ = ["PhaseClock"]
-
-_NS: Final = 1_000_000_000
 
 
 class PhaseClock:
@@ -22,25 +20,26 @@ class PhaseClock:
 
     Parameters
     ----------
-    shard : Shard
-        The worker's part of the run.
-    load : Load
-        The load whose segments are followed.
+    agenda : Agenda
+        The load's agenda.
+    segments : sequence of Segment
+        The load's segments.
     changed : callable
         Called with the new phase bits.
     """
 
-    def __init__(self, shard: Shard, load: Load, changed: Callable[[int], None]) -> None:
-        self._shard = shard
-        self._load = load
+    def __init__(self, agenda: Agenda, segments: Sequence[Segment], changed: Callable[[int], None]) -> None:
+        self._agenda = agenda
         self._changed = changed
-        self.flags = load.segments[0].phase << FLAG_PHASE_SHIFT if load.segments else 0
+        self.flags = segments[0].phase << FLAG_PHASE_SHIFT if segments else 0
+        self.follow(segments)
 
-    def start(self) -> None:
-        """Schedule the changes."""
-        zero = self._shard.zero_ns + int(self._load.start_at_s * _NS)
-        for segment in self._load.segments[1:]:
-            self._shard.timers.at(zero + int(segment.start_s * _NS), self._change, segment.phase << FLAG_PHASE_SHIFT)
+    def follow(self, segments: Sequence[Segment], *, from_s: float = 0.0) -> None:
+        """Put the changes of phase into the agenda, instead of those that were there; `from_s` is now."""
+        self._agenda.remove(self._change)
+        for segment in segments:
+            if segment.end_s > from_s:
+                self._agenda.put(segment.start_s, self._change, segment.phase << FLAG_PHASE_SHIFT)
 
     def _change(self, flags: int) -> None:
         if flags != self.flags:

@@ -16,9 +16,13 @@ from maid_lab.model.rows import Outcome
 from maid_lab.model.schedules import ScenarioChoice, share_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from maid_lab.engine.agenda import Agenda
+    from maid_lab.engine.gate import Gate
     from maid_lab.engine.http.operation import HttpOperation
     from maid_lab.engine.shard import Shard
-    from maid_lab.model.plan import Load
+    from maid_lab.model.plan import Load, Segment
 
 __all__ = ["RequestLoad"]
 
@@ -55,7 +59,12 @@ class RequestLoad:
         self._drawn = 0
         self._is_over = False
         self._pacer = Pacer(shard, load, self._slot)
-        self._phases = PhaseClock(shard, load, self._set_phase)
+        self._phases = PhaseClock(self.agenda, load.segments, self._set_phase)
+
+    @property
+    def agenda(self) -> Agenda:
+        """What the load has to do and when."""
+        return self._pacer.agenda
 
     @property
     def users(self) -> int:
@@ -70,11 +79,21 @@ class RequestLoad:
     def start(self) -> None:
         """Make the users that are wanted beforehand and schedule the first slot."""
         shard, load = self._shard, self._load
-        self._phases.start()
         for _ in range(min(share_of(load.prewarm, shard.worker, shard.workers), self._limit)):
             self._begin(self._make())
-        shard.timers.at(shard.zero_ns + int((load.start_at_s + load.segments[-1].end_s) * _NS), self._finish)
-        self._pacer.start()
+        self.agenda.put(load.segments[-1].end_s, self._finish)
+        self._pacer.start(shard.zero_ns)
+
+    def use_gate(self, gate: Gate | None) -> None:
+        """Keep the users: they wait here for their slots, and then ask the shard's gate."""
+
+    def replan(self, segments: Sequence[Segment]) -> None:
+        """Follow another rate from now on."""
+        if not self._is_over and segments:
+            self.agenda.remove(self._finish)
+            self.agenda.put(segments[-1].end_s, self._finish)
+            self._phases.follow(segments, from_s=self._pacer.now_s)
+            self._pacer.replan(segments)
 
     def stop(self) -> None:
         """Give no more slots; users finish the request under way."""
@@ -113,8 +132,8 @@ class RequestLoad:
 
     def _send(self, user: VirtualUser, operation: HttpOperation, due: int) -> None:
         user.ready_ns = due
-        throttle = self._shard.throttle
-        if throttle is not None and throttle.holds_back(user, operation):
+        gate = self._shard.gate
+        if gate is not None and gate.holds_back(user, operation):
             return
         if operation.send(user) is not PENDING:
             user.step(False)  # noqa: FBT003 - the result of the operation
@@ -122,15 +141,15 @@ class RequestLoad:
     def holds_back(self, user: VirtualUser, operation: HttpOperation) -> bool:
         """Let a request wait for its slot; the gate of this load's users."""
         if self._shard.plan.labels[operation.label].section != _SLOTTED:
-            throttle = self._shard.throttle
-            return throttle is not None and throttle.holds_back(user, operation)
+            gate = self._shard.gate
+            return gate is not None and gate.holds_back(user, operation)
         granted = self._granted.pop(user, None)
         if granted is not None:
             number, due, thought = granted
             if user.think_ns == thought:
                 user.ready_ns = due
-                throttle = self._shard.throttle
-                return throttle is not None and throttle.holds_back(user, operation)
+                gate = self._shard.gate
+                return gate is not None and gate.holds_back(user, operation)
             # It turned out to be a thinking user, which is not ready: the slot found nobody.
             self._drop(number, due)
         if self._is_over:

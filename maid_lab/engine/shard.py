@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.engine.closed_load import ClosedLoad
 from maid_lab.engine.data import DataFeed
+from maid_lab.engine.gate import Gate
 from maid_lab.engine.http.origin import Origins
 from maid_lab.engine.open_load import OpenLoad
 from maid_lab.engine.program import Program
 from maid_lab.engine.request_load import RequestLoad
 from maid_lab.engine.steps import StepCompiler
-from maid_lab.engine.throttle import Throttle
 from maid_lab.engine.user import UserScope, VirtualUser
 from maid_lab.model.dealing import drawing_workers, sets_of
 from maid_lab.model.errors import InvalidInput
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.origin import Base
     from maid_lab.engine.recorder import Recorder
     from maid_lab.engine.timers import Timers
-    from maid_lab.model.plan import Load, Plan, Step
+    from maid_lab.model.plan import Load, Plan, Segment, Step
 
 __all__ = ["SETUP_USER", "Shard"]
 
@@ -91,7 +91,7 @@ class Shard:
         self.origins = Origins(plan.targets)
         self._bases = [(self.origins.base(target.base_url), target.weight) for target in plan.targets if target.weight > 0]
         self._base_order = [index for index, (_, weight) in enumerate(self._bases) for _ in range(weight)]
-        self.throttle = Throttle(plan.throttle_per_s, worker=worker, workers=workers) if plan.throttle_per_s else None
+        self.gate = Gate(self, plan.throttle_per_s) if plan.throttle_per_s else None
         self.max_requests = share_of(plan.max_requests, worker, workers) if plan.max_requests else 0
         self._feeds = self._feeds_of(plan)
         self._compiler = StepCompiler(uses_last="last." in json.dumps(plan_to_json(plan.scenarios)))
@@ -142,6 +142,39 @@ class Shard:
         for load in self.loads:
             load.kill()
 
+    def replan(self, index: int, segments: tuple[Segment, ...]) -> None:
+        """Let a load follow other segments from now on."""
+        if not self.is_ending:
+            self.loads[index].replan(segments)
+
+    def pause(self) -> None:
+        """Send nothing more until `resume`: loads stand still, users wait before their next request, think times go on."""
+        self._closed_gate().pause()
+        for load in self.loads:
+            load.agenda.pause(monotonic_ns())
+
+    def resume(self) -> None:
+        """Go on where the pause began."""
+        if self.gate is not None:
+            for load in self.loads:
+                load.agenda.resume(monotonic_ns())
+            self.gate.resume()
+
+    def throttle(self, rate_per_s: float) -> None:
+        """Change the ceiling of request starts over all workers; 0 takes it away."""
+        self._closed_gate().limit(rate_per_s)
+
+    def _closed_gate(self) -> Gate:
+        if self.gate is None:
+            self.gate = Gate(self)
+            self._tell_gate()
+        return self.gate
+
+    def _tell_gate(self) -> None:
+        """Tell users what holds their requests back: then none goes out past it."""
+        for load in self.loads:
+            load.use_gate(self.gate)
+
     def end_run(self, reason: str, *, failed: bool = True) -> None:
         """Ask the supervisor, with the next snapshot, to end the run."""
         if not self.end_reason:
@@ -159,6 +192,9 @@ class Shard:
             if limit:
                 connection.fail(Outcome.TIMEOUT, f"timeout ({limit}) while {connection.stage}", now=now)
         self.note_users(now, due=True)
+        if self.gate is not None and self.gate.is_open:
+            self.gate = None
+            self._tell_gate()
         if self.max_requests and self.requests >= self.max_requests and not self.is_ending:
             self.end_run(f"max_requests {self.plan.max_requests} reached", failed=False)
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from maid_lab.engine.course import Course
 from maid_lab.engine.guard import Guard
 from maid_lab.engine.journal import Journal
 from maid_lab.engine.live import LiveCounts, WorkerHealth
-from maid_lab.engine.view import RunView, phase_at
+from maid_lab.engine.steering import Steering
+from maid_lab.engine.view import RunView
 from maid_lab.engine.wire import LEASE_S, SNAPSHOT_S, Message
-from maid_lab.model.errors import EngineFailure
+from maid_lab.model.errors import Conflict, EngineFailure
 from maid_lab.model.plan import plan_to_json
 from maid_lab.model.states import RunStatus, next_status
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from maid_lab.engine.pool import LocalPool, WorkerHandle
+    from maid_lab.model.control import ControlChange
     from maid_lab.model.plan import Plan
     from maid_lab.model.snapshot import LiveStatus
 
@@ -39,7 +42,13 @@ _OVERTIME_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """How a run ended."""
+    """How a run ended.
+
+    Attributes
+    ----------
+    course : dict or None
+        The plan's times as they came about, after pauses and changes of the load (see `Course.to_json`); None when the plan's hold.
+    """
 
     status: RunStatus
     reason: str
@@ -47,6 +56,7 @@ class RunEnd:
     started_at: datetime
     ended_at: datetime
     interrupted: bool
+    course: dict[str, Any] | None = None
 
 
 class Supervisor:
@@ -93,7 +103,10 @@ class Supervisor:
         self._counts = LiveCounts(plan)
         self._guard = Guard(plan)
         self._health = {handle.number: WorkerHealth() for handle in pool.workers}
-        self._view = RunView(run_id, plan, counts=self._counts, health=self._health, workers=pool.workers)
+        self._course = Course(plan)
+        self._steering = Steering(plan, self._course, send=self._broadcast)
+        self._was_changed = False
+        self._view = RunView(run_id, plan, course=self._course, counts=self._counts, health=self._health, workers=pool.workers)
         self._last_seen = dict.fromkeys(self._health, 0.0)
         self._done: set[int] = set()
         self._dry = {number: frozenset[str]() for number in self._health}
@@ -122,6 +135,38 @@ class Supervisor:
             self._note("info", reason)
         self._order_stop(mode, deadline_s)
 
+    def control(self, change: ControlChange, *, by: str = "") -> dict[str, Any]:
+        """Change the running load; the change is an event of the run.
+
+        Parameters
+        ----------
+        change : ControlChange
+            What is to change.
+        by : str
+            Who wants it, for the log.
+
+        Returns
+        -------
+        dict
+            What holds from now on; see `Steering.apply`.
+
+        Raises
+        ------
+        Conflict
+            If no load is under way, or the run has none of the kind that is to change.
+        Missing, Refused
+            If a load is unknown, or a cap would be exceeded.
+        """
+        if self._state is not RunStatus.RUNNING or not self._zero_ns:
+            raise Conflict(f"run {self._run_id} is {self._state}: only a running load can be changed.", hint="maid status says what runs.")
+        done = self._steering.apply(change, self._elapsed())
+        self._was_changed = True
+        said = ", ".join(f"{name} {value}" for name, value in change.said().items())
+        self._event("control", f"changed: {said}{f' by {by}' if by else ''}", change=change.said(), by=by)
+        self.status = self._live()
+        self._publish("maid:status", self.status)
+        return done
+
     async def run(self) -> RunEnd:
         """Run the whole test.
 
@@ -149,6 +194,7 @@ class Supervisor:
             started_at=self._started_at,
             ended_at=datetime.now(UTC),
             interrupted=self._interrupted,
+            course=self._course.to_json() if self._was_changed else None,
         )
 
     # ---- the course of a run
@@ -297,7 +343,9 @@ class Supervisor:
 
     def _enforce_end(self, elapsed: float) -> None:
         graceful = max((load.graceful_stop_s for load in self._plan.loads), default=0.0)
-        limit = min(self._cut_at, self._plan.duration_s + graceful + _OVERTIME_S)
+        if self._course.is_paused and self._cut_at == float("inf"):
+            return
+        limit = min(self._cut_at, self._course.duration_s + graceful + _OVERTIME_S)
         if elapsed > limit:
             self._cut_at = float("inf")
             self._broadcast({"type": "stop", "mode": "kill"})
@@ -326,11 +374,12 @@ class Supervisor:
         return max(0.0, (time.monotonic_ns() - self._zero_ns) / 1e9) if self._zero_ns else 0.0
 
     def _follow_phase(self, elapsed: float) -> None:
-        phase = "shutdown" if self._state is RunStatus.STOPPING or elapsed >= self._plan.duration_s else phase_at(self._plan, elapsed)
+        over = elapsed >= self._course.duration_s and not self._course.is_paused
+        phase = "shutdown" if self._state is RunStatus.STOPPING or over else self._course.phase(elapsed)
         if phase != self._phase:
             self._phase = phase
             self.status = self._live()
-            self._note("info", f"phase {phase}")
+            self._event("phase", f"phase {phase}", phase=phase, users=self.status["users"])
             self._publish("maid:status", self.status)
 
     def _second(self, elapsed: float) -> None:
@@ -358,6 +407,12 @@ class Supervisor:
     def _broadcast(self, message: Message) -> None:
         for handle in self._pool.workers:
             handle.send(message)
+
+    def _event(self, kind: str, text: str, **fields: Any) -> None:
+        """Log something that belongs to the history of the run."""
+        entry = {"t_s": round(self._elapsed(), 3), "level": "info", "source": "supervisor", "message": text, "event": kind, **fields}
+        self._journal.log(entry)
+        self._publish("maid:logs", entry)
 
     def _note(self, level: str, text: str, *, source: str = "supervisor", at_s: float | None = None) -> None:
         entry = {"t_s": round(self._elapsed() if at_s is None else at_s, 3), "level": level, "source": source, "message": text}

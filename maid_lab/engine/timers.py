@@ -14,7 +14,7 @@ import struct
 import sys
 from heapq import heappop, heappush
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,6 +33,9 @@ class Timer:
     """A deadline that can be cancelled; `action(argument)` is called once it has passed."""
 
     __slots__ = ("action", "argument", "due_ns")
+
+    #: A user that waits for this does nothing; see `gate.Held` for the other kind of waiting.
+    is_request: ClassVar[Literal[False]] = False
 
     def __init__(self, due_ns: int, action: Callable[[Any], None] | None, argument: Any) -> None:
         self.due_ns = due_ns

@@ -11,7 +11,7 @@ from random import Random
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
-from maid_lab.engine.ops import PENDING
+from maid_lab.engine.ops import PENDING, Cut
 from maid_lab.model.expressions import Scope
 from maid_lab.model.rows import Outcome
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from maid_lab.engine.flat import FlatLoop
+    from maid_lab.engine.gate import Gate, Held
     from maid_lab.engine.http.connection import Connection
     from maid_lab.engine.http.cookies import CookieJar
     from maid_lab.engine.http.origin import Base, Origin
     from maid_lab.engine.program import Program
     from maid_lab.engine.request_load import RequestLoad
     from maid_lab.engine.shard import Shard
-    from maid_lab.engine.throttle import Throttle
     from maid_lab.engine.timers import Timer
     from maid_lab.model.plan import Tls
 
@@ -112,8 +112,8 @@ class VirtualUser:
         self.jar: CookieJar | None = None
         #: No cookies to send and nothing that holds requests back: constant requests may go out as they are.
         #: What holds requests back before they are sent.
-        self.gate: Throttle | RequestLoad | None = shard.throttle
-        self.is_plain = shard.throttle is None and not shard.max_requests
+        self.gate: Gate | RequestLoad | None = shard.gate
+        self.is_plain = shard.gate is None and not shard.max_requests
         self.base: Base | None = shard.base_of(program.scenario, number)
         self.kept: dict[str, Any] = dict(shard.variables)
         self.keeps = False
@@ -128,7 +128,7 @@ class VirtualUser:
         self.life = 0
         self.ready_ns = 0
         self.request: Any = None
-        self.timer: Timer | None = None
+        self.timer: Timer | Held | None = None
         self.flat: FlatLoop | None = None
         self.position = 0
         self._rng: Random | None = None
@@ -168,7 +168,7 @@ class VirtualUser:
 
     def _wake(self, life: int) -> None:
         timer = self.timer
-        if timer is None or life != self.life:
+        if timer is None or timer.is_request or life != self.life:
             return
         self.timer = None
         self.ready_ns = timer.due_ns
@@ -182,7 +182,24 @@ class VirtualUser:
             self.timer = None
             timer.cancel()
             self.ready_ns = monotonic_ns()
-            self.step(False)  # noqa: FBT003 - the pause was cut
+            if timer.is_request:
+                self._cut()
+            else:
+                self.step(False)  # noqa: FBT003 - the pause was cut
+
+    def _cut(self) -> None:
+        """End the script where it waits for a request that will not be sent."""
+        generator = self._generator
+        if generator is None:
+            return
+        try:
+            result = generator.throw(Cut()).begin(self)
+        except StopIteration:
+            self._generator = None
+            self.on_end(self)
+        else:
+            if result is not PENDING:
+                self.step(result)
 
     def abort(self) -> None:
         """End where it stands: what is under way is recorded as aborted."""
@@ -214,6 +231,12 @@ class VirtualUser:
         """Close what is open; the user keeps its session."""
         for connection in tuple(self.connections.values()):
             connection.close()
+
+    def use_gate(self, gate: Gate | None) -> None:
+        """Let another gate hold back the user's requests, or none."""
+        self.gate = gate
+        self.is_plain = gate is None and not self.shard.max_requests and self.jar is None
+        self.flat = None
 
     # ---- session
 

@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.engine.live import LiveCounts, WorkerHealth, is_generator_bound
-from maid_lab.model.rows import Phase
-from maid_lab.model.schedules import level_at
 
 if TYPE_CHECKING:
+    from maid_lab.engine.course import Course
     from maid_lab.engine.guard import SecondOfLabel
     from maid_lab.engine.pool import WorkerHandle
     from maid_lab.model.plan import Plan
     from maid_lab.model.snapshot import LiveStatus, WorkerStats
 
-__all__ = ["RunView", "phase_at"]
+__all__ = ["RunView"]
 
 #: Share of generator-bound seconds above which the whole run is called so.
 _BOUND_SHARE: Final = 0.05
@@ -30,6 +29,8 @@ class RunView:
         Identity of the run.
     plan : Plan
         What was planned.
+    course : Course
+        Where its loads stand.
     counts : LiveCounts
         Merged counts of all workers, kept up to date by the supervisor.
     health : mapping of int to WorkerHealth
@@ -39,10 +40,18 @@ class RunView:
     """
 
     def __init__(
-        self, run_id: str, plan: Plan, *, counts: LiveCounts, health: Mapping[int, WorkerHealth], workers: Sequence[WorkerHandle]
+        self,
+        run_id: str,
+        plan: Plan,
+        *,
+        course: Course,
+        counts: LiveCounts,
+        health: Mapping[int, WorkerHealth],
+        workers: Sequence[WorkerHandle],
     ) -> None:
         self._run_id = run_id
         self._plan = plan
+        self._course = course
         self._counts = counts
         self._health = health
         self._workers = workers
@@ -69,7 +78,7 @@ class RunView:
             "second": self._seconds - 1,
             "elapsed_s": round(elapsed_s, 3),
             "users": self._users(),
-            "planned_level": self._planned_level(elapsed_s),
+            "planned_level": round(self._course.level(elapsed_s), 3),
             "in_flight": self._in_flight(),
             "rows": self._counts.rows,
             "requests": self._counts.requests,
@@ -99,9 +108,9 @@ class RunView:
             "phase": phase,
             "reason": reason,
             "elapsed_s": round(elapsed_s, 3),
-            "duration_s": self._plan.duration_s,
+            "duration_s": round(self._course.duration_s, 3),
             "users": self._users(),
-            "planned_level": self._planned_level(elapsed_s),
+            "planned_level": round(self._course.level(elapsed_s), 3),
             "planned_unit": "starts/s" if self._plan.is_open else "users",
             "in_flight": self._in_flight(),
             "requests": self._counts.requests,
@@ -138,20 +147,3 @@ class RunView:
 
     def _in_flight(self) -> int:
         return sum(health.in_flight for health in self._health.values())
-
-    def _planned_level(self, elapsed_s: float) -> float:
-        return round(sum(level_at(load.segments, elapsed_s - load.start_at_s) for load in self._plan.loads), 3)
-
-
-def phase_at(plan: Plan, elapsed_s: float) -> str:
-    """Return the phase that a plan is in, the earliest of increase, maintain and decrease when its loads differ."""
-    phases = [
-        segment.phase
-        for load in plan.loads
-        for segment in load.segments
-        if load.start_at_s + segment.start_s <= elapsed_s < load.start_at_s + segment.end_s
-    ]
-    for phase in (Phase.INCREASE, Phase.MAINTAIN, Phase.DECREASE):
-        if phase in phases:
-            return phase.word
-    return "decrease" if plan.loads else "maintain"

@@ -25,7 +25,7 @@ from maid_lab.engine.recorder import Recorder
 from maid_lab.engine.shard import Shard
 from maid_lab.engine.timers import Timers
 from maid_lab.engine.wire import LEASE_S, SNAPSHOT_S, Message, read_message, write_message
-from maid_lab.model.plan import Plan, plan_from_json
+from maid_lab.model.plan import Plan, Segment, plan_from_json
 
 __all__ = ["Worker", "main"]
 
@@ -90,11 +90,8 @@ class Worker:
             self._once(kind, message)
         elif kind == "start":
             self._start(message)
-        elif kind == "stop" and self._shard is not None:
-            if message["mode"] == "kill":
-                self._shard.kill()
-            else:
-                self._shard.stop(message["deadline_s"])
+        elif self._shard is not None:
+            _order(self._shard, message)
 
     def _init(self, message: Message) -> None:
         plan: Plan = plan_from_json(message["plan"])
@@ -230,6 +227,28 @@ class Worker:
     def _send(self, message: Message) -> None:
         if not self._writer.is_closing():
             write_message(self._writer, message)
+
+
+def _order(shard: Shard, message: Message) -> None:
+    """Carry out what the supervisor orders while the load runs."""
+    kind = message["type"]
+    if kind == "stop" and message["mode"] == "kill":
+        shard.kill()
+    elif kind == "stop":
+        shard.stop(message["deadline_s"])
+    elif kind == "replan":
+        shard.replan(message["load"], tuple(_segment(piece) for piece in message["segments"]))
+    elif kind == "pause":
+        shard.pause()
+    elif kind == "resume":
+        shard.resume()
+    elif kind == "throttle":
+        shard.throttle(message["rate_per_s"])
+
+
+def _segment(piece: list[float]) -> Segment:
+    start_s, end_s, level_from, level_to = piece
+    return Segment(start_s=start_s, end_s=end_s, level_from=level_from, level_to=level_to)
 
 
 def _plain(variables: dict[str, Any]) -> dict[str, Any]:

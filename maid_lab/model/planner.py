@@ -19,7 +19,7 @@ from maid_lab.model.planning.loads import plan_loads
 from maid_lab.model.planning.overrides import Overrides, read_overrides
 from maid_lab.model.planning.parameters import resolve_parameters
 from maid_lab.model.planning.replays import Recordings, recorded_fields
-from maid_lab.model.planning.sizes import check_size
+from maid_lab.model.planning.sizes import ceilings_of, check_size
 from maid_lab.model.planning.sources import DataError, ReadData, ReadRecording, nothing_recorded
 from maid_lab.model.planning.steps import StepPlanner, fragment_names, think_step
 from maid_lab.model.planning.walks import has_relative_url
@@ -169,6 +169,7 @@ class _Planner:
             thresholds=thresholds,
             throttle_per_s=self._throttle(),
             max_requests=self._limit("max_requests"),
+            ceilings=ceilings_of(recipe.limits, context),
             warmup_end_s=_warmup_end(loads),
             duration_s=max(load.end_s for load in loads),
             tags=tuple(recipe.labels),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from maid_lab.model.plan import Segment
 
-__all__ = ["ScenarioChoice", "arrivals", "level_at", "recorded", "scenario_order", "share_of", "total_starts", "user_lifetimes"]
+__all__ = ["Arrivals", "ScenarioChoice", "arrivals", "level_at", "recorded", "scenario_order", "share_of", "total_starts", "user_lifetimes"]
 
 _EPSILON = 1e-9
 
@@ -112,27 +112,60 @@ def total_starts(segments: Sequence[Segment]) -> float:
     return sum((s.level_from + s.level_to) / 2 * (s.end_s - s.start_s) for s in segments)
 
 
+class Arrivals:
+    """Starts of a worker in the open model: an iterator over pairs of start number and due time.
+
+    Start n = 0, 1, 2 … is due at the t where the integral of the rate from 0 to t is n (`uniform`), or the sum of n + 1 unit-exponential
+    draws (`poisson`). The draws come from one stream for all workers; worker w takes the starts with n mod `workers` = w. Due times are
+    seconds from the start of the load, ascending.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        The rate over time.
+    kind : str
+        `uniform` or `poisson`.
+    seed : int or str
+        Of the draws.
+    worker, workers : int
+        Which share.
+    """
+
+    def __init__(
+        self, segments: Sequence[Segment], kind: Literal["uniform", "poisson"], seed: int | str, worker: int, workers: int
+    ) -> None:
+        self._due_of = _Inverse(segments)
+        self._integrals = _integrals(kind, seed, worker, workers)
+        self._last: tuple[int, float] | None = None
+
+    def __iter__(self) -> Iterator[tuple[int, float]]:
+        return self
+
+    def __next__(self) -> tuple[int, float]:
+        self._last = next(self._integrals)
+        start = self.again()
+        if start is None:
+            raise StopIteration
+        return start
+
+    def again(self) -> tuple[int, float] | None:
+        """Return the newest start with its due time as it is now, None when it is not due any more."""
+        if self._last is None:
+            return None
+        number, wanted = self._last
+        due = self._due_of(wanted)
+        return None if due is None else (number, due)
+
+    def replan(self, segments: Sequence[Segment]) -> None:
+        """Go on with another rate; up to now the segments must be the same, so that numbers go on where they stood."""
+        self._due_of = _Inverse(segments)
+
+
 def arrivals(
     segments: Sequence[Segment], kind: Literal["uniform", "poisson"], seed: int | str, worker: int, workers: int, *, from_s: float = 0.0
 ) -> Iterator[tuple[int, float]]:
-    """Yield the starts of a worker in the open model.
-
-    Start n = 0, 1, 2 … is due at the t where the integral of the rate from 0 to t is n (`uniform`), or the sum of n + 1 unit-exponential
-    draws
-    (`poisson`). The draws come from one stream for all workers; worker w takes the starts with n mod `workers` = w.
-
-    Yields
-    ------
-    n, due_s : int, float
-        Number of the start over all workers, and seconds from the start of the load, ascending, ≥ `from_s`.
-    """
-    invert = _Inverse(segments)
-    for number, wanted in _integrals(kind, seed, worker, workers):
-        due = invert(wanted)
-        if due is None:
-            return
-        if due >= from_s:
-            yield number, due
+    """Yield the starts of a worker in the open model that are due at `from_s` or later; see `Arrivals`."""
+    return (start for start in Arrivals(segments, kind, seed, worker, workers) if start[1] >= from_s)
 
 
 def recorded(due_s: Sequence[float], worker: int, workers: int) -> Iterator[tuple[int, float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from maid_lab.model.diagnostics import Diagnostic
 from maid_lab.model.errors import InvalidInput, Refused
-from maid_lab.model.plan import HttpStep, Target
+from maid_lab.model.plan import Ceilings, HttpStep, Target
 
 if TYPE_CHECKING:
     from maid_lab.model.plan import Plan
@@ -54,15 +55,18 @@ async def admit(plan: Plan, gate: TargetGate, *, resolve: Resolver | None = None
     places = tuple(_places(plan))
     found = await asyncio.gather(*((resolve or resolve_host)(place.host, place.port) for place in places))
     pinned: dict[str, tuple[str, ...]] = {}
+    ceilings = plan.ceilings
     for place, addresses in zip(places, found, strict=True):
         for address in addresses:
-            _check_caps(plan, place, _judge(gate, place, address))
+            caps = _judge(gate, place, address)
+            _check_caps(plan, place, caps)
+            ceilings = _tightened(ceilings, caps)
         pinned[place.host] = tuple(dict.fromkeys(pinned.get(place.host, ()) + addresses))
     targets = tuple(replace(t, addresses=t.addresses if is_bundled(t.base_url) else pinned[_host(t.base_url)]) for t in plan.targets)
     named = {_host(target.base_url) for target in targets if not is_bundled(target.base_url)}
     others = {place.host: place for place in places if place.host not in named}
     extra = tuple(Target(base_url=place.url, weight=0, addresses=pinned[host]) for host, place in sorted(others.items()))
-    return replace(plan, targets=targets + extra).hashed()
+    return replace(plan, targets=targets + extra, ceilings=ceilings).hashed()
 
 
 def is_bundled(url: str) -> bool:
@@ -185,6 +189,15 @@ def _judge(gate: TargetGate, place: _Place, address: str) -> Caps:
     raise Refused(
         f"E302 target {shown} is not approved: {decision.rule}.",
         hint=f"If you may put load on it, add to {gate.source}: allow: [{{host: {place.host}, ports: [{place.port}]}}]",
+    )
+
+
+def _tightened(ceilings: Ceilings, caps: Caps) -> Ceilings:
+    """Return the smaller of each: what live control may not exceed either."""
+    return Ceilings(
+        max_users=float(min(ceilings.max_users or math.inf, caps.max_users)),
+        max_rate_per_s=min(ceilings.max_rate_per_s or math.inf, caps.max_rate),
+        max_duration_s=min(ceilings.max_duration_s or math.inf, caps.max_duration),
     )
 
 

@@ -124,6 +124,10 @@ class Archive:
             "duration_seconds": (end.ended_at - end.started_at).total_seconds(),
         }
         try:
+            if end.course is not None:
+                folder = RunFolder(self.home, record.id)
+                folder.write_course(end.course)
+                plan = folder.read_plan()
             ended |= self._findings(record.changed(**ended), plan)
             return self.seal(record, **ended)
         except Exception as error:

@@ -8,7 +8,8 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from maid_lab.model.run_record import RunRecord
 __all__ = ["RunFolder", "require_space", "run_folders", "write_atomically"]
 
 _RUN_ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+#: Times of a plan that its course may replace.
+_COURSE: Final = ("warmup_end_s", "duration_s", "measured_until_s")
 _SPOOL: Final = re.compile(r"spool-(\d+)-(\d+)\.rows")
 _numbers = itertools.count()
 
@@ -71,7 +74,7 @@ class RunFolder:
         write_atomically(self.path / "plan.json", json.dumps(plan_to_json(plan), ensure_ascii=False))
 
     def read_plan(self) -> Plan:
-        """Read `plan.json`.
+        """Read `plan.json`; where measuring begins and ends, and how long the run was to take, as it came about (see `write_course`).
 
         Raises
         ------
@@ -82,7 +85,12 @@ class RunFolder:
         if data is None:
             raise Missing(f"run {self.run_id} has no readable plan.json in {self.path}.", hint="Its rows cannot be named without it.")
         plan: Plan = plan_from_json(data)
-        return plan
+        course = self._read("course.json")
+        return replace(plan, **{key: course[key] for key in _COURSE if key in course}) if isinstance(course, dict) else plan
+
+    def write_course(self, course: Mapping[str, Any]) -> None:
+        """Write `course.json`: what pauses and changes made of the plan's times."""
+        write_atomically(self.path / "course.json", json.dumps(course))
 
     def write_record(self, record: RunRecord) -> None:
         """Write `run.json`."""

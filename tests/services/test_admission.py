@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from maid_lab.model.errors import InvalidInput, Refused
-from maid_lab.model.plan import HttpStep, Label, Load, Plan, Scenario, Segment, Target, TransactionStep
+from maid_lab.model.plan import Ceilings, HttpStep, Label, Load, Plan, Scenario, Segment, Target, TransactionStep
 from maid_lab.services.admission import admit, is_bundled, resolve_host
 from maid_lab.services.policy import TargetGate, TargetPolicy
 from tests.services.test_policy import FILE, gate
@@ -36,10 +36,20 @@ def plan(base: str = "http://shop.test/v1", *, steps: tuple[HttpStep, ...] = (),
 
 OPEN = gate(allow=[{"host": "*.test"}, {"host": "10.0.0.0/8", "ports": [80, 443, 8080]}])
 
+#: What the policy allows when nothing else is said.
+CAPS = Ceilings(max_users=20_000.0, max_rate_per_s=500_000.0, max_duration_s=86_400.0)
+
 
 async def test_addresses_are_pinned_and_the_hash_follows() -> None:
     admitted = await admit(plan(), OPEN, resolve=resolve)
-    assert admitted == replace(plan(), targets=(Target(base_url="http://shop.test/v1", addresses=NAMES["shop.test"]),)).hashed()
+    targets = (Target(base_url="http://shop.test/v1", addresses=NAMES["shop.test"]),)
+    assert admitted == replace(plan(), targets=targets, ceilings=CAPS).hashed()
+
+
+async def test_live_control_is_held_to_the_smaller_of_policy_and_recipe() -> None:
+    limited = replace(plan(), ceilings=Ceilings(max_users=7.0, max_duration_s=1e9))
+    admitted = await admit(limited, OPEN, resolve=resolve)
+    assert admitted.ceilings == replace(CAPS, max_users=7.0)
 
 
 async def test_hosts_of_scenarios_and_steps_become_targets_without_users() -> None:

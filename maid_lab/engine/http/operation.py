@@ -83,7 +83,7 @@ class HttpOperation:
     # ---- sending
 
     def begin(self, user: VirtualUser) -> Any:
-        """Send the request as soon as the throttle lets it."""
+        """Send the request as soon as the gate lets it."""
         if user.is_plain:
             known = self._wires.get(user.base)
             if known is not None:

@@ -6,7 +6,7 @@ from dataclasses import is_dataclass
 from typing import Any, Final
 
 from maid_lab.model.plan.codec import from_json, to_json
-from maid_lab.model.plan.loads import Load, Segment
+from maid_lab.model.plan.loads import Ceilings, Load, Segment
 from maid_lab.model.plan.requests import Body, Check, Extract, HttpStep, Retry, Timeouts, Tls
 from maid_lab.model.plan.steps import (
     IfStep,
@@ -26,6 +26,7 @@ from maid_lab.model.plan.whole import DataSet, Label, Plan, Scenario, Target
 
 __all__ = [
     "Body",
+    "Ceilings",
     "Check",
     "DataSet",
     "Extract",

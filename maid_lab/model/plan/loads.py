@@ -8,6 +8,7 @@ from typing import Any, Literal
 from maid_lab.model.rows import Phase
 
 __all__ = [
+    "Ceilings",
     "Load",
     "Segment",
 ]
@@ -71,3 +72,12 @@ class Load:
     def peak(self) -> float:
         """Highest level of all segments."""
         return max((max(s.level_from, s.level_to) for s in self.segments), default=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceilings:
+    """Most that live control may make of a run: the caps of the policy and the limits of the recipe, the smaller of each; 0 for none."""
+
+    max_users: float = 0.0
+    max_rate_per_s: float = 0.0
+    max_duration_s: float = 0.0

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from maid_lab.model.plan.codec import to_json
-from maid_lab.model.plan.loads import Load
+from maid_lab.model.plan.loads import Ceilings, Load
 from maid_lab.model.plan.steps import Step, ThinkStep
 
 __all__ = [
@@ -25,6 +25,8 @@ __all__ = [
     "Scenario",
     "Target",
 ]
+
+_NO_CEILINGS = Ceilings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,8 @@ class Plan:
         End of the warm-up: start of the first `maintain` segment, seconds from the start of the run; 0 when there is none.
     duration_s : float
         End of the last segment of all loads, graceful periods apart; for `iterations` loads their `max_duration`.
+    measured_until_s : float
+        End of what is measured when that is not the end of the run: of the best probe of a search for capacity. 0 for the end of the run.
     thresholds : tuple of str
         Canonical texts of the threshold grammar.
     secrets : tuple of str
@@ -126,8 +130,10 @@ class Plan:
     thresholds: tuple[str, ...] = ()
     throttle_per_s: float = 0.0
     max_requests: int = 0
+    ceilings: Ceilings = _NO_CEILINGS
     warmup_end_s: float = 0.0
     duration_s: float = 0.0
+    measured_until_s: float = 0.0
     tags: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     plan_hash: str = ""

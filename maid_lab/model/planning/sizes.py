@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from maid_lab.model.plan import Plan
+from maid_lab.model.plan import Ceilings, Plan
 from maid_lab.model.planning.context import Context
 from maid_lab.model.planning.forecast import most_requests, too_few_rows, users_needed
 from maid_lab.model.recipe.target import Limits
 from maid_lab.model.thresholds import parse_threshold
 from maid_lab.model.units import parse_duration, parse_rate
 
-__all__ = ["check_size"]
+__all__ = ["ceilings_of", "check_size"]
 
 #: Labels that workers make while running are counted from here on.
 MAX_LABELS: Final = 32_768
@@ -43,6 +44,20 @@ def check_size(plan: Plan, limits: Limits, context: Context, *, capacity_per_s: 
                 "Run longer, or choose a coarser percentile.",
                 f"/thresholds/{index}",
             )
+
+
+def ceilings_of(limits: Limits, context: Context) -> Ceilings:
+    """Return the limits of a recipe as the most that live control may make of the run."""
+
+    def value(key: str, parse: Callable[[Any], float]) -> float:
+        limit = getattr(limits, key)
+        return 0.0 if limit is None else context.value(limit, parse, f"/limits/{key}")
+
+    return Ceilings(
+        max_users=value("max_users", float),
+        max_rate_per_s=value("max_rate", parse_rate),
+        max_duration_s=value("max_duration", parse_duration),
+    )
 
 
 def _check_limits(plan: Plan, limits: Limits, context: Context) -> None:
