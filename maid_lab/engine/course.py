@@ -8,6 +8,8 @@ from maid_lab.model.rows import Phase
 from maid_lab.model.schedules import level_at
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from maid_lab.model.plan import Plan, Segment
 
 __all__ = ["Course"]
@@ -33,6 +35,7 @@ class Course:
         self._paused_at_s: float | None = None
         self._paused_s = 0.0
         self._pauses: list[tuple[float, float]] = []
+        self._search: dict[str, Any] = {}
 
     @property
     def is_paused(self) -> bool:
@@ -83,10 +86,17 @@ class Course:
                 at += length
         return at
 
+    def found(self, best: Mapping[str, Any] | None, probes: Sequence[Mapping[str, Any]], reason: str) -> None:
+        """Note what a search for capacity found: the best good probe is what is measured."""
+        self._search = {"probes": list(probes), "best": best and best["number"], "reason": reason}
+        if best is not None:
+            self._search |= {"warmup_end_s": best["from_s"], "measured_until_s": best["to_s"]}
+
     def to_json(self) -> dict[str, Any]:
         """Return what became of the plan's times, as `course.json` keeps it: seconds of the run, segments in each load's own time."""
         pieces = [[[s.start_s, s.end_s, s.level_from, s.level_to] for s in segments] for segments in self.segments]
-        return {"warmup_end_s": self.warmup_end_s, "duration_s": self.duration_s, "pauses": self._pauses, "segments": pieces}
+        times = {"warmup_end_s": self.warmup_end_s, "duration_s": self.duration_s}
+        return {**times, "pauses": self._pauses, "segments": pieces, **self._search}
 
     def level(self, elapsed_s: float) -> float:
         """Return the sum of all loads' levels; 0 in a pause."""

@@ -21,10 +21,11 @@ from maid_lab.model.thresholds import minimum_samples, parse_threshold
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from maid_lab.model.capacity import Judged
     from maid_lab.model.plan import Label, Plan
     from maid_lab.model.thresholds import Threshold
 
-__all__ = ["Guard", "SecondOfLabel"]
+__all__ = ["Guard", "SecondOfLabel", "Watched"]
 
 _CUMULATIVE_FROM_S: Final = 10.0
 _COMPARE: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq}
@@ -108,6 +109,36 @@ class _Watch:
         if value is None or _COMPARE[threshold.op](value, threshold.value):
             return ""
         return f"threshold {threshold} failed with {value:.6g} and says abort"
+
+
+class Watched:
+    """A threshold over one stretch of a run.
+
+    Parameters
+    ----------
+    threshold : Threshold
+        One that can be watched (see `model.thresholds.unwatchable`).
+    plan : Plan
+        For its labels.
+    """
+
+    def __init__(self, threshold: Threshold, plan: Plan) -> None:
+        self._threshold = threshold
+        self._labels = [number for number, label in enumerate(plan.labels) if _selects(threshold, label)]
+
+    def __str__(self) -> str:
+        return str(self._threshold)
+
+    def judge(self, counts: Mapping[int, SecondOfLabel], span_s: float) -> tuple[Judged, float | None]:
+        """Judge the counts by label of `span_s` seconds; returns pass, fail or unknown, and the value in seconds, per second or as a share."""
+        threshold, total = self._threshold, SecondOfLabel()
+        for number in self._labels:
+            if number in counts:
+                total.add(counts[number])
+        value = _value(threshold, _outcome_filter(threshold, total), span_s)
+        if value is None or _samples(threshold, total) < minimum_samples(threshold):
+            return "unknown", value
+        return "pass" if _COMPARE[threshold.op](value, threshold.value) else "fail", value
 
 
 def _selects(threshold: Threshold, label: Label) -> bool:

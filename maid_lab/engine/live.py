@@ -84,6 +84,7 @@ class LiveCounts:
         self._errors: Counter[tuple[int, int, str]] = Counter()
         self._texts: dict[tuple[int, int], str] = {}
         self._second: dict[int, SecondOfLabel] = defaultdict(SecondOfLabel)
+        self._watched: dict[int, SecondOfLabel] | None = None
         self._totals: deque[tuple[float, int, int]] = deque(maxlen=_RATE_WINDOW + 1)
         self.requests = 0
         self.failures = 0
@@ -101,6 +102,8 @@ class LiveCounts:
         for label, outcome, count in snapshot["outcomes"]:
             self._outcomes[label][outcome] += count
             self._second[label].outcomes[outcome] += count
+            if self._watched is not None:
+                self._watched[label].outcomes[outcome] += count
             self._count(label, outcome, count)
         for label, outcome, error, count in snapshot["errors"]:
             self._errors[label, outcome, self._texts.get((worker, error), "")] += count
@@ -108,6 +111,17 @@ class LiveCounts:
         for label, bucket, count in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
             self._histograms[label][bucket] += count
             self._second[label].histogram[bucket] += count
+            if self._watched is not None:
+                self._watched[label].histogram[bucket] += count
+
+    def watch(self) -> None:
+        """Begin a stretch of which `watched` gives the counts."""
+        self._watched = defaultdict(SecondOfLabel)
+
+    def watched(self) -> dict[int, SecondOfLabel]:
+        """Return the counts by label since `watch`, and end the stretch."""
+        counts, self._watched = self._watched, None
+        return counts or {}
 
     def _count(self, label: int, outcome: int, count: int) -> None:
         if outcome == Outcome.DROPPED:

@@ -77,6 +77,11 @@ class Steering:
         at_s = self._course.load_s(index, elapsed_s) + _LEAD_S
         self._follow(index, steering.moved_to(self._course.segments[index], at_s, level))
 
+    def end(self, index: int, elapsed_s: float) -> None:
+        """End one load; its users finish their iterations within the graceful period."""
+        at_s = self._course.load_s(index, elapsed_s) + _LEAD_S
+        self._follow(index, steering.ended_at(self._course.segments[index], at_s))
+
     # ---- new segments
 
     def _new_segments(self, change: ControlChange, elapsed_s: float) -> dict[int, tuple[Segment, ...]]:

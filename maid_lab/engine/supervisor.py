@@ -14,6 +14,7 @@ from maid_lab.engine.course import Course
 from maid_lab.engine.guard import Guard
 from maid_lab.engine.journal import Journal
 from maid_lab.engine.live import LiveCounts, WorkerHealth
+from maid_lab.engine.probing import Prober
 from maid_lab.engine.steering import Steering
 from maid_lab.engine.view import RunView
 from maid_lab.engine.wire import LEASE_S, SNAPSHOT_S, Message
@@ -106,6 +107,8 @@ class Supervisor:
         self._course = Course(plan)
         self._steering = Steering(plan, self._course, send=self._broadcast)
         self._was_changed = False
+        self._searching = next((index for index, load in enumerate(plan.loads) if load.search is not None), -1)
+        self._prober = Prober(plan, self._counts, jump=self._probe_at, tell=self._probed) if self._searching >= 0 else None
         self._view = RunView(run_id, plan, course=self._course, counts=self._counts, health=self._health, workers=pool.workers)
         self._last_seen = dict.fromkeys(self._health, 0.0)
         self._done: set[int] = set()
@@ -186,6 +189,8 @@ class Supervisor:
             for reader in readers:
                 reader.cancel()
             self._ended_s = self._elapsed()
+            if self._prober is not None and not self._prober.reason:
+                self._course.found(self._prober.best, self._prober.probes, "the run ended before the search did")
             self._finish()
         return RunEnd(
             status=self._state,
@@ -249,6 +254,8 @@ class Supervisor:
             self._follow_phase(elapsed)
             self._find_lost()
             self._enforce_end(elapsed)
+            if self._prober is not None:
+                self._search(self._prober, elapsed)
             if elapsed >= next_second:
                 next_second = int(elapsed) + 1.0
                 self._second(elapsed)
@@ -256,6 +263,29 @@ class Supervisor:
             self._publish("maid:metrics", self.status)
         if self._elapsed() - next_second + 1.0 > 0:
             self._second(self._elapsed())
+
+    # ---- the search for capacity
+
+    def _search(self, prober: Prober, elapsed: float) -> None:
+        if self._course.is_paused:
+            prober.interrupt(elapsed)
+            return
+        if self._state is RunStatus.RUNNING and prober.step(elapsed, self._view.bound_seconds):
+            self._course.found(prober.best, prober.probes, prober.reason)
+            level = f"{prober.best['level']:g} {self._unit}" if prober.best else "no level"
+            self._event("capacity", f"the search is over, {prober.reason}: {level} held", best=prober.best)
+            self._steering.end(self._searching, elapsed)
+
+    def _probe_at(self, level: float) -> None:
+        self._steering.jump(self._searching, level, self._elapsed())
+
+    def _probed(self, probe: dict[str, Any]) -> None:
+        self._was_changed = True
+        self._event("probe", f"probe {probe['number']}: {probe['level']:g} {self._unit}: {probe['judged']}", **probe)
+
+    @property
+    def _unit(self) -> str:
+        return "starts/s" if self._plan.is_open else "users"
 
     async def _once(self, kind: str, zero_ns: int) -> dict[str, Any]:
         """Run setup or teardown on the first worker and return its variables."""

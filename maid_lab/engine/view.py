@@ -63,6 +63,11 @@ class RunView:
         """Whether the generator, not the target, limited more than one second in twenty."""
         return self._bound_seconds > _BOUND_SHARE * max(1, self._seconds)
 
+    @property
+    def bound_seconds(self) -> int:
+        """Generator-bound seconds so far."""
+        return self._bound_seconds
+
     def second(self, elapsed_s: float) -> tuple[dict[str, Any], dict[int, SecondOfLabel]]:
         """Close a second: return its figures for the series, and its counts by label."""
         bound = any(map(is_generator_bound, self._health.values()))

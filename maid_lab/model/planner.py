@@ -29,6 +29,7 @@ from maid_lab.model.recipe.scopes import Names, defined_in, names_of
 from maid_lab.model.recipe.target import DataSet
 from maid_lab.model.recipe.top import Recipe, Scenario
 from maid_lab.model.rows import Phase
+from maid_lab.model.shapes import Shape
 from maid_lab.model.templates import is_template
 from maid_lab.model.thresholds import ThresholdError, parse_threshold, unwatchable
 from maid_lab.model.units import parse_duration, parse_rate
@@ -66,6 +67,7 @@ def make_plan(
     read_data: ReadData | None = None,
     read_recording: ReadRecording = nothing_recorded,
     capacity_per_s: float | None = None,
+    shapes: Mapping[str, Shape] | None = None,
 ) -> PlanResult:
     """Return the plan of a recipe.
 
@@ -88,13 +90,15 @@ def make_plan(
         Reads recordings that are replayed; without it they are refused.
     capacity_per_s : float, optional
         Requests per second that this machine was measured to make; a load above it is warned of.
+    shapes : mapping of str to Shape
+        Load shapes in Python that loads of profile `custom` may name.
     """
     recipe = loaded.recipe
     if recipe is None or has_errors(loaded.diagnostics):
         return PlanResult(plan=None, diagnostics=loaded.diagnostics)
     values = resolve_parameters(loaded, parameters or {}, preset, environment or {})
     secret_keys = frozenset(parameter.key for parameter in recipe.parameters if parameter.type == "secret")
-    context = Context(loaded.document, values.plain, secret_keys)
+    context = Context(loaded.document, values.plain, secret_keys, shapes)
     if values.found:
         return PlanResult(plan=None, diagnostics=(*loaded.diagnostics, *values.found))
     plan = None

@@ -17,7 +17,7 @@ from maid_lab.model.schedules import level_at
 if TYPE_CHECKING:
     from maid_lab.model.rows import Phase
 
-__all__ = ["ended_after", "moved_to", "resloped", "slope_of", "staged"]
+__all__ = ["ended_after", "ended_at", "moved_to", "resloped", "slope_of", "staged"]
 
 #: Shorter pieces than a nanosecond cannot be told from none.
 _LEAST_S = 1e-9
@@ -92,6 +92,11 @@ def staged(segments: Sequence[Segment], at_s: float, stages: Iterable[tuple[floa
         pieces.append((at, level, target))
         level = target
     return _joined(_before(segments, at_s), pieces, at_s)
+
+
+def ended_at(segments: Sequence[Segment], at_s: float) -> tuple[Segment, ...]:
+    """End the load at a moment."""
+    return tuple(_before(segments, at_s))
 
 
 def slope_of(segments: Sequence[Segment], phase: Phase) -> float | None:

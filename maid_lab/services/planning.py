@@ -64,8 +64,21 @@ class Planner:
         self._settings = settings
         self._environment = environment
 
-    def plan(self, recipe: str, parameters: Mapping[str, Any], overrides: Mapping[str, Any], *, preset: str = "") -> Planned:
+    def plan(
+        self,
+        recipe: str,
+        parameters: Mapping[str, Any],
+        overrides: Mapping[str, Any],
+        *,
+        preset: str = "",
+        shapes: Mapping[str, Any] | None = None,
+    ) -> Planned:
         """Return the plan of a recipe; its targets are not resolved yet.
+
+        Parameters
+        ----------
+        shapes : mapping of str to Shape
+            Load shapes in Python that the recipe names (see `model.shapes`).
 
         Raises
         ------
@@ -87,6 +100,7 @@ class Planner:
             environment=self._environment,
             read_data=read_data,
             read_recording=read_recording,
+            shapes=shapes,
         )
         if result.plan is None:
             errors = sum(finding.severity == "error" for finding in result.diagnostics)

@@ -99,7 +99,13 @@ class RunService:
         self._pool = pool
 
     async def plan(
-        self, recipe: str, parameters: Mapping[str, Any] | None = None, overrides: Mapping[str, Any] | None = None, *, preset: str = ""
+        self,
+        recipe: str,
+        parameters: Mapping[str, Any] | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        preset: str = "",
+        shapes: Mapping[str, Any] | None = None,
     ) -> Plan:
         """Return the plan of a recipe: validated, admitted by the policy, addresses pinned.
 
@@ -109,6 +115,8 @@ class RunService:
             Id of a recipe, path of a file, or the text of a recipe.
         parameters, overrides : mapping
             Values of recipe parameters; changes of the load as recipe.md, section 4, lists them.
+        shapes : mapping of str to Shape
+            Load shapes in Python for loads of profile `custom`, by name (see `model.shapes`).
 
         Raises
         ------
@@ -117,13 +125,19 @@ class RunService:
         Refused
             If the policy does not allow a target or a cap is exceeded.
         """
-        return (await self.planned(recipe, parameters, overrides, preset=preset)).plan
+        return (await self.planned(recipe, parameters, overrides, preset=preset, shapes=shapes)).plan
 
     async def planned(
-        self, recipe: str, parameters: Mapping[str, Any] | None = None, overrides: Mapping[str, Any] | None = None, *, preset: str = ""
+        self,
+        recipe: str,
+        parameters: Mapping[str, Any] | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        preset: str = "",
+        shapes: Mapping[str, Any] | None = None,
     ) -> Planned:
         """Return the plan with its warnings and the recipe it came from."""
-        planned = self._planner.plan(recipe, parameters or {}, overrides or {}, preset=preset)
+        planned = self._planner.plan(recipe, parameters or {}, overrides or {}, preset=preset, shapes=shapes)
         planned = replace(planned, plan=await admit(planned.plan, self._gate))
         self._planned[planned.plan.plan_hash] = planned
         for oldest in list(self._planned)[:-_RECALLED_PLANS]:

@@ -135,7 +135,15 @@ class FakePlanner:
 
     result: Plan
 
-    def plan(self, recipe: str, parameters: Mapping[str, Any], overrides: Mapping[str, Any], *, preset: str = "") -> Planned:
+    def plan(
+        self,
+        recipe: str,
+        parameters: Mapping[str, Any],
+        overrides: Mapping[str, Any],
+        *,
+        preset: str = "",
+        shapes: Mapping[str, Any] | None = None,
+    ) -> Planned:
         return Planned(plan=self.result, recipe_text="id: small\n", source="small", secrets={"token": "t"})
 
 

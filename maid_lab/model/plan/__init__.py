@@ -6,7 +6,7 @@ from dataclasses import is_dataclass
 from typing import Any, Final
 
 from maid_lab.model.plan.codec import from_json, to_json
-from maid_lab.model.plan.loads import Ceilings, Load, Segment
+from maid_lab.model.plan.loads import Ceilings, Load, Search, Segment
 from maid_lab.model.plan.requests import Body, Check, Extract, HttpStep, Retry, Timeouts, Tls
 from maid_lab.model.plan.steps import (
     IfStep,
@@ -40,6 +40,7 @@ __all__ = [
     "RandomStep",
     "Retry",
     "Scenario",
+    "Search",
     "Segment",
     "SetStep",
     "Step",

@@ -10,6 +10,7 @@ from maid_lab.model.rows import Phase
 __all__ = [
     "Ceilings",
     "Load",
+    "Search",
     "Segment",
 ]
 
@@ -32,15 +33,36 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A search for the highest level that holds its objectives: levels from `first` to `last`, thresholds of the threshold grammar.
+
+    `whole` levels are users, others starts per second. Times in seconds: `probe_s` is measured after `settle_s`.
+    """
+
+    first: float
+    last: float
+    slo: tuple[str, ...]
+    tolerance: float = 0.05
+    probe_s: float = 30.0
+    settle_s: float = 5.0
+    max_probes: int = 12
+    whole: bool = True
+
+    @property
+    def longest_s(self) -> float:
+        """Longest time that the search can take: each probe settles, and can be made for twice as long."""
+        return self.max_probes * (self.settle_s + 2 * self.probe_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """One load profile, resolved.
 
     `model` is `users` (closed: the level is live users), `iterations` (closed: `users` loop `iterations` times each, or draw from one
-    pool) or
-    `rate` (open: the level is starts per second). `order` lists scenario indexes; user or start k takes entry k mod its length. With
-    `assignment`
-    `per-iteration` every iteration draws the next entry. `random_each_loop` reshuffles `order` at each pass. A replay has the times of its
-    starts in `due_s`, seconds from the start of the load, and what `row` is for each of them in `rows`; its segments only say how dense they are.
+    pool) or `rate` (open: the level is starts per second). `order` lists scenario indexes; user or start k takes entry k mod its length.
+    With `assignment` `per-iteration` every iteration draws the next entry. `random_each_loop` reshuffles `order` at each pass. A replay has
+    the times of its starts in `due_s`, seconds from the start of the load, and what `row` is for each of them in `rows`; its segments only
+    say how dense they are. A `search` sets the level while running; its segment holds the first level for as long as it can take.
     """
 
     name: str
@@ -62,6 +84,7 @@ class Load:
     rows: tuple[dict[str, Any], ...] = ()
     iterations: int = 0
     share: Literal["per-user", "shared"] = "per-user"
+    search: Search | None = None
 
     @property
     def end_s(self) -> float:
@@ -70,8 +93,9 @@ class Load:
 
     @property
     def peak(self) -> float:
-        """Highest level of all segments."""
-        return max((max(s.level_from, s.level_to) for s in self.segments), default=0.0)
+        """Highest level of all segments, and of a search."""
+        highest = max((max(s.level_from, s.level_to) for s in self.segments), default=0.0)
+        return max(highest, self.search.last) if self.search is not None else highest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,11 @@ from maid_lab.model.diagnostics import Diagnostic, Severity
 from maid_lab.model.expressions import MAX_LENGTH, NAMESPACES, Expression, Scope, parse_expression
 from maid_lab.model.functions import RANDOM
 from maid_lab.model.nearest import did_you_mean
-from maid_lab.model.plan import Label
+from maid_lab.model.plan import Label, Segment
 from maid_lab.model.planning.walks import has_dollar
 from maid_lab.model.recipe.document import Document
 from maid_lab.model.recipe.scopes import Names
+from maid_lab.model.shapes import Shape, shape_segments
 from maid_lab.model.templates import Template, escaped, is_template, parse_template
 
 __all__ = ["Context", "PlanningError", "where"]
@@ -35,10 +36,19 @@ class Context:
         Typed values of parameters that are not secret.
     secrets : frozenset of str
         Keys of the secret parameters.
+    shapes : mapping of str to Shape
+        Custom load shapes by name.
     """
 
-    def __init__(self, document: Document, parameters: Mapping[str, Any], secrets: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        document: Document,
+        parameters: Mapping[str, Any],
+        secrets: frozenset[str] = frozenset(),
+        shapes: Mapping[str, Shape] | None = None,
+    ) -> None:
         self._document = document
+        self.shapes = dict(shapes or {})
         self.parameters = dict(parameters)
         self.secrets = secrets
         self.used_secrets: set[str] = set()
@@ -51,6 +61,26 @@ class Context:
     def data(self) -> dict[str, Any]:
         """The recipe as it was parsed."""
         return self._document.data if isinstance(self._document.data, dict) else {}
+
+    def shape(self, name: str, config: Any, duration_s: float, pointer: str) -> tuple[Segment, ...]:
+        """Return the segments of a custom shape.
+
+        Raises
+        ------
+        PlanningError
+            If there is none of this name (E307), or it cannot be used (E230).
+        """
+        if name not in self.shapes:
+            known = f" {did_you_mean(name, list(self.shapes))}" if self.shapes else ""
+            self.add(
+                "E307", f"there is no load shape {name!r}", f"Give it from Python, or enable the extension that offers it.{known}", pointer
+            )
+            raise PlanningError
+        try:
+            return shape_segments(self.shapes[name], duration_s, config=self.evaluated(config))
+        except Exception as error:  # a shape is the caller's own code: whatever it raises is told at its place
+            self.add("E230", f"load shape {name!r}: {type(error).__name__}: {error}", "Mend the shape.", pointer)
+            raise PlanningError from None
 
     # ---- findings
 

@@ -33,6 +33,10 @@ def overridden(loads: Sequence[Load], overrides: Overrides, context: Context) ->
     for load in loads:
         level, together = (overrides.rate, opened) if load.model == "rate" else (overrides.users, closed)
         changed = _scaled(load, level, sum(each.peak for each in together)) if level is not None else load
+        if load.search is not None and overrides.run_time is not None:
+            message = f"override run_time: load {load.name} is a search, which takes as long as its probes"
+            context.add("E409", message, "Leave run_time out, or change probe and max_probes in the recipe.", "/load")
+            raise PlanningError
         result.append(_stretched(changed, overrides.run_time) if overrides.run_time is not None else changed)
     return tuple(result)
 
@@ -119,6 +123,11 @@ def _scaled(load: Load, level: float, total: float) -> Load:
     """Scale all levels as `total` to `level`; dividing first keeps a peak exactly what was asked for."""
     if load.due_s:
         return _hastened(load, level / total)
+    if load.search is not None:
+        # The level given is where the search ends; where it begins stays, unless that is above.
+        first = min(load.search.first, level)
+        segments = tuple(replace(s, level_from=first, level_to=first) for s in load.segments)
+        return replace(load, segments=segments, search=replace(load.search, first=first, last=level))
     segments = tuple(replace(s, level_from=s.level_from / total * level, level_to=s.level_to / total * level) for s in load.segments)
     return replace(load, segments=segments)
 

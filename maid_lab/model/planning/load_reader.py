@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from maid_lab.model.plan import Segment
 from maid_lab.model.planning.context import Context
+from maid_lab.model.thresholds import parse_threshold, unwatchable
 from maid_lab.model.units import parse_duration, parse_percent, parse_rate
 
 __all__ = ["LoadReader"]
@@ -48,6 +50,26 @@ class LoadReader:
     def level(self, key: str) -> float:
         """Return users, or starts per second."""
         return self._context.value(getattr(self._load, key), _level, f"{self._pointer}/{key.rstrip('_')}")
+
+    def share(self, key: str) -> float:
+        """Return a fraction."""
+        return self._context.value(getattr(self._load, key), parse_percent, f"{self._pointer}/{key}")
+
+    def objectives(self, *, is_open: bool) -> tuple[str, ...]:
+        """Return the objectives of a search as canonical texts; what only rows know cannot be one."""
+        texts = []
+        for index, text in enumerate(self._load.slo):
+            pointer = f"{self._pointer}/slo/{index}"
+            threshold = parse_threshold(self._context.evaluated(text))
+            reason = unwatchable(threshold, is_open=is_open)
+            if reason:
+                self._context.refuse(f"the objective {threshold}", pointer, f"{reason[0].upper()}{reason[1:]}; judge it in thresholds.")
+            texts.append(str(threshold))
+        return tuple(texts)
+
+    def custom_segments(self) -> tuple[Segment, ...]:
+        """Return the segments of a shape that the caller gave or an extension offers."""
+        return self._context.shape(self._load.shape, self._load.config, self.duration("duration"), f"{self._pointer}/shape")
 
     def whole(self, key: str) -> int:
         """Return a whole number, 0 or more."""

@@ -23,7 +23,6 @@ __all__ = ["plan_loads"]
 
 #: Entries of the order in which users take scenarios.
 _LONGEST_ORDER: Final = 100_000
-_NOT_YET: Final = ("find-capacity", "custom")
 
 
 def plan_loads(
@@ -63,15 +62,15 @@ def _check_together(loads: list[Load], context: Context) -> None:
     for name in sorted({name for name in names if names.count(name) > 1}):
         context.add("E220", f"two loads are named {name!r}", "Give each its own name.", "/load")
 
+    if len(loads) > 1 and any(load.search is not None for load in loads):
+        context.add("E230", "a search for capacity needs the run for itself", "Leave the other loads out.", "/load")
+
 
 def _one(
     load: LoadBase, order: tuple[int, ...], context: Context, pointer: str, *, name: str, level: float | None, recordings: Recordings
 ) -> Load:
     read = LoadReader(load, context, pointer, level)
     profile = getattr(load, "profile", "short")
-    if profile in _NOT_YET:
-        context.refuse(f"the load profile {profile}", f"{pointer}/profile", "Write it as ramping-users or ramping-rate with stages.")
-        raise PlanningError
     base = Load(
         name=name,
         profile=profile,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from maid_lab.model import profiles
-from maid_lab.model.plan import Load, Segment
+from maid_lab.model.plan import Load, Search, Segment
 from maid_lab.model.planning.load_reader import LoadReader
 from maid_lab.model.recipe.loads import ShortForm
 
@@ -16,6 +16,10 @@ __all__ = ["SHAPES"]
 _MAX_DURATION_S: Final = 600.0
 #: A time of increase has a meaning from the second user on: the first is there from the start.
 _LEAST_USERS: Final = 2
+#: Workers count ten times a second: what is shorter has too few looks at it.
+_LEAST_PROBE_S: Final = 0.5
+#: Time for the orders of a search on their way, beyond its probes.
+_SEARCH_MARGIN_S: Final = 5.0
 
 
 def _opened(load: Any, base: Load, read: LoadReader, segments: tuple[Segment, ...]) -> Load:
@@ -125,6 +129,31 @@ def _time_of(read: LoadReader, level: float, times: tuple[str, ...], rate: str) 
     return level / per_second
 
 
+def _find_capacity(load: Any, base: Load, read: LoadReader) -> Load:
+    search = Search(
+        first=read.level("from_"),
+        last=read.level("to"),
+        slo=read.objectives(is_open=load.unit == "rate"),
+        tolerance=read.share("tolerance"),
+        probe_s=read.duration("probe"),
+        settle_s=read.duration("settle"),
+        max_probes=read.whole("max_probes"),
+        whole=load.unit == "users",
+    )
+    if not 0 < search.first <= search.last:
+        raise ValueError(f"a search goes from a level above 0 up to a higher one, not from {search.first:g} to {search.last:g}")
+    if search.probe_s < _LEAST_PROBE_S or search.max_probes < 1 or not search.slo:
+        raise ValueError(f"a search needs an slo, at least one probe, and probes of at least {_LEAST_PROBE_S:g} s")
+    if search.whole and (search.first != int(search.first) or search.last != int(search.last)):
+        raise ValueError("users are whole numbers")
+    searching = replace(base, search=search)
+    return _by_unit(load, searching, read, profiles.constant(search.first, search.longest_s + _SEARCH_MARGIN_S))
+
+
+def _custom(load: Any, base: Load, read: LoadReader) -> Load:
+    return replace(base, segments=read.custom_segments())
+
+
 #: Profile → how a load of it becomes segments.
 SHAPES: Final[dict[str, Callable[[Any, Load, LoadReader], Load]]] = {
     "constant-users": _constant_users,
@@ -136,5 +165,7 @@ SHAPES: Final[dict[str, Callable[[Any, Load, LoadReader], Load]]] = {
     "wave": _wave,
     "spike": _spike,
     "soak": _soak,
+    "find-capacity": _find_capacity,
+    "custom": _custom,
     "short": _short,
 }

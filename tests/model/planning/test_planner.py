@@ -82,7 +82,6 @@ def test_the_third_example_is_refused_by_the_names_of_what_it_needs() -> None:
         (STEP, "- {get: /, extract: [{name: a, css: h1}]}\n", "/scenarios/0/steps/0/extract/0/css", "extract by css"),
         (STEP, "- get: {url: /, sse: true}\n", "/scenarios/0/steps/0/get/sse", "sse of HTTP requests"),
         (STEP, "- get: {url: /, http_version: 2}\n", "/scenarios/0/steps/0/get/http_version", "http_version 2"),
-        ("{users: 20, run_time: 30s}", "{profile: custom, shape: a/b, duration: 30s}", "/load/profile", "the load profile custom"),
         ("p95 < 300ms", "'p95(event_gap, *) < 1s'", "/thresholds/1", "the metric event_gap"),
         ('base_url: "demo:shop"', "base_url: demo:shop, grpc: {address: '127.0.0.1:1'}", "/target/grpc", "target.grpc"),
         ("id: hello", "id: hello\nmonitors: [{type: prometheus, url: 'http://127.0.0.1:9090'}]", "/monitors/0", "the monitor prometheus"),
