@@ -111,13 +111,13 @@ async def run_shard(plan: Plan, folder: Path, *, during: Any = None, log: Any = 
     return rows_in(folder, plan)
 
 
-def rows_in(folder: Path, plan: Plan) -> list[Row]:
-    """Decode the spool of worker 0."""
-    raw = (folder / "spool-0-0.rows").read_bytes()
+def rows_in(folder: Path, plan: Plan, *, worker: int = 0) -> list[Row]:
+    """Decode the spool of a worker."""
+    raw = (folder / f"spool-{worker}-0.rows").read_bytes()
     records = np.frombuffer(raw, dtype=np.dtype(list(RECORD_FIELDS)))
     extensions = np.frombuffer(raw, dtype=np.dtype(list(EXTENSION_FIELDS)))
     names = {0: ""}
-    for line in (folder / "names-0-0.jsonl").read_text().splitlines():
+    for line in (folder / f"names-{worker}-0.jsonl").read_text().splitlines():
         entry = json.loads(line)
         names[entry["id"]] = entry["text"]
     rows = []
