@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.engine.flat import FlatLoop
 from maid_lab.engine.http.operation import HttpOperation
 from maid_lab.engine.ops import Abandon, Cut, EndRun, EndUser, Until
-from maid_lab.engine.steps import Item, StepCompiler, run_steps, stop_for
+from maid_lab.engine.steps import StepCompiler, run_steps, stop_for
 from maid_lab.model.dealing import sets_of
-from maid_lab.model.plan import TransactionStep
 from maid_lab.model.rows import Outcome
-from maid_lab.model.schedules import scenario_order
+from maid_lab.model.transaction_order import TransactionOrder
 
 if TYPE_CHECKING:
     from maid_lab.engine.data import DataFeed
@@ -52,7 +50,7 @@ class Program:
         self._on_stop = compiler.items(scenario.on_stop)
         self._items = compiler.items(scenario.steps)
         self._think = compiler.pause(scenario.think) if scenario.think is not None else None
-        self._order = _transaction_order(scenario, plan) if scenario.scheduler else None
+        self._order = TransactionOrder(scenario, plan.seed) if scenario.scheduler else None
         self._default_feed = feeds.get(scenario.data)
         read = sets_of(scenario)
         self._feeds = [(name, feed) for name, feed in feeds.items() if name in read]
@@ -198,7 +196,7 @@ class Program:
         return loop
 
     def _body(self, user: VirtualUser) -> Script:
-        items = self._items if self._order is None else self._order(self._items)
+        items = self._items if self._order is None else [self._items[index] for index in self._order(user.number, user.iteration)]
         if self._think is None:
             yield from run_steps(items, user)
             return
@@ -264,29 +262,3 @@ class Program:
 def stays(user: VirtualUser) -> bool:
     """Whether a user goes on: it does until it is told to leave."""
     return not user.leaving
-
-
-def _transaction_order(scenario: Scenario, plan: Plan) -> Callable[[list[Item]], list[Item]]:
-    """Order of top-level transactions: ascending sequence groups, those without one last; drawn by weight within each group."""
-    groups: dict[float, list[int]] = {}
-    transactions = [step for step in scenario.steps if isinstance(step, TransactionStep)]
-    for index, step in enumerate(transactions):
-        groups.setdefault(float("inf") if step.sequence is None else step.sequence, []).append(index)
-    fixed: list[int] = []
-    for key in sorted(groups):
-        members = groups[key]
-        order = scenario_order([transactions[i].weight for i in members], scenario.scheduler, plan.seed)
-        fixed += [members[i] for i in order]
-    if not scenario.random_each_loop:
-        return lambda items: [items[index] for index in fixed]
-    rng = Random(plan.seed)
-
-    def shuffled(items: list[Item]) -> list[Item]:
-        result: list[Item] = []
-        for key in sorted(groups):
-            members = [i for i in fixed if i in groups[key]]
-            rng.shuffle(members)
-            result += [items[index] for index in members]
-        return result
-
-    return shuffled

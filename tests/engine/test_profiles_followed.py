@@ -12,10 +12,8 @@ import pytest
 
 from maid_lab.model.schedules import arrivals, user_lifetimes
 from tests.engine.whole import QUICK, due_uniform, planned, planned_user_seconds, run_whole, user_seconds
-from tests.support.hostile import HostileServer
-from tests.support.wire import Send, reply
-
-OK = (Send(reply()),)
+from tests.support.hostile import HostileServer, Received
+from tests.support.wire import Action, Send, reply
 
 #: Loads by users, each about a second long.
 CLOSED = {
@@ -150,7 +148,12 @@ async def test_a_recording_is_replayed_as_it_was(speed: float, last: float, work
         folder=tmp_path,
     )
     asked: list[str] = []
-    hostile.answer("/ok", lambda request: (asked.append(request.target), OK)[1])
+
+    def note(request: Received) -> tuple[Action, ...]:
+        asked.append(request.target)
+        return (Send(reply()),)
+
+    hostile.answer("/ok", note)
     (tmp_path / "run").mkdir()
     run = await run_whole(plan, tmp_path / "run", workers=workers)
     hostile.settle()

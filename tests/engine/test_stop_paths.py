@@ -34,7 +34,9 @@ async def test_natural_end(model: str, workers: int, hostile: HostileServer, tmp
     run = await run_whole(plan, tmp_path, workers=workers)
     hostile.settle()
     assert (run.end.status, run.end.reason, run.end.interrupted) == ("completed", "", False)
-    assert hostile.requests == len(run.sent) == run.supervisor.status["requests"] - len([r for r in run.of("http") if r.outcome == "dropped"])
+    assert (
+        hostile.requests == len(run.sent) == run.supervisor.status["requests"] - len([r for r in run.of("http") if r.outcome == "dropped"])
+    )
     assert not run.of("http", "aborted")
 
 
@@ -43,7 +45,9 @@ async def test_graceful_stop(model: str, workers: int, hostile: HostileServer, t
     def stop(supervisor: Supervisor) -> None:
         supervisor.stop(reason="enough")
 
-    run = await run_whole(planned(hostile.url, model.format(long="20s", loops=9999), scenarios=TWO_STEPS), tmp_path, workers=workers, during=stop)
+    run = await run_whole(
+        planned(hostile.url, model.format(long="20s", loops=9999), scenarios=TWO_STEPS), tmp_path, workers=workers, during=stop
+    )
     hostile.settle()
     assert (run.end.status, run.end.reason) == ("stopped", "enough")
     assert hostile.requests == len(run.sent)
@@ -56,7 +60,9 @@ async def test_kill(model: str, workers: int, hostile: HostileServer, tmp_path: 
     def kill(supervisor: Supervisor) -> None:
         supervisor.stop(mode="kill", reason="now")
 
-    run = await run_whole(planned(hostile.url, model.format(long="20s", loops=9999), scenarios=TWO_STEPS), tmp_path, workers=workers, during=kill)
+    run = await run_whole(
+        planned(hostile.url, model.format(long="20s", loops=9999), scenarios=TWO_STEPS), tmp_path, workers=workers, during=kill
+    )
     assert (run.end.status, run.end.reason) == ("stopped", "now")
     assert accounted(run, hostile)
 
