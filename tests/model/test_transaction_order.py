@@ -8,7 +8,7 @@ from maid_lab.model.transaction_order import TransactionOrder
 
 
 def scenario(*weights: int, scheduler: str = "random", each_loop: bool = False) -> Scenario:
-    steps = tuple(TransactionStep(name=str(at), label=0, weight=weight, steps=()) for at, weight in enumerate(weights))
+    steps = tuple(TransactionStep(label=at, weight=weight, steps=()) for at, weight in enumerate(weights))
     return Scenario(name="s", label=0, weight=1, steps=steps, scheduler=scheduler, random_each_loop=each_loop)
 
 
