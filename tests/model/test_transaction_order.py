@@ -27,7 +27,7 @@ def test_each_loop_draws_anew_and_the_seed_fixes_it() -> None:
     assert drawn != [other(0, iteration) for iteration in range(100)]
 
 
-@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.integers(0, 50), st.booleans())
+@given(weights=st.lists(st.integers(1, 4), min_size=1, max_size=5), user=st.integers(0, 50), each_loop=st.booleans())
 def test_each_transaction_stands_in_an_order_by_its_weight(weights: list[int], user: int, *, each_loop: bool) -> None:
     serial = TransactionOrder(scenario(*weights, scheduler="serial"), seed=1)
     drawn = TransactionOrder(scenario(*weights, each_loop=each_loop), seed=1)
