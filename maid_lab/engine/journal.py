@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ class Journal:
         self._series = (folder / "series.jsonl").open("a", encoding="utf-8", buffering=1)
 
     def log(self, entry: Mapping[str, Any]) -> None:
-        """Append one line to the log."""
-        self._append(self._log, entry)
+        """Append one line to the log, with the time of day in UTC."""
+        time = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        self._append(self._log, {"time": time, **entry})
 
     def second(self, figures: Mapping[str, Any]) -> None:
         """Append the figures of one second."""

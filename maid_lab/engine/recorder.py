@@ -29,6 +29,7 @@ from maid_lab.model.rows import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["Fold", "Recorder"]
@@ -97,6 +98,7 @@ class Recorder:
         "_folder",
         "_names_fd",
         "_worker",
+        "before_flush",
         "buffer",
         "fold",
         "limit",
@@ -104,6 +106,7 @@ class Recorder:
         "open_model",
         "pack",
         "position",
+        "redact",
         "rows",
         "view",
         "zero_ns",
@@ -128,6 +131,10 @@ class Recorder:
         self.zero_ns = 0
         self.fold = Fold()
         self.new_errors: list[tuple[int, str]] = []
+        #: Masks secrets in error texts; they may quote what was sent.
+        self.redact: Callable[[str], str] = str
+        #: Writes what belongs to the rows, before them.
+        self.before_flush: Callable[[], None] | None = None
 
     def record(  # the whole row; the connection's fast path packs the common case itself
         self,
@@ -197,6 +204,7 @@ class Recorder:
                 if text in self._error_ids:
                     return self._error_ids[text]
             number = self._error_ids[text] = len(self._error_ids) + 1
+            text = self.redact(text)
             os.write(self._names_fd, json.dumps({"kind": "error", "id": number, "text": text}).encode() + b"\n")
             self.new_errors.append((number, text))
         return number
@@ -207,6 +215,8 @@ class Recorder:
         if not position:
             return
         self.position = 0
+        if self.before_flush is not None:
+            self.before_flush()
         rest = self.view[:position]
         while rest:
             rest = rest[os.write(self._fd, rest) :]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
+    from maid_lab.engine.capture import Capture
     from maid_lab.engine.http.connection import Connection
     from maid_lab.engine.http.origin import Base
     from maid_lab.engine.recorder import Recorder
@@ -55,6 +56,8 @@ class Shard:
         Values of secret parameters.
     log : callable
         `log(level, message)`.
+    capture : Capture, optional
+        Keeps failed exchanges, and what the logs ask for.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Shard:
         timers: Timers,
         secrets: Mapping[str, str],
         log: Callable[[str, str], None],
+        capture: Capture | None = None,
     ) -> None:
         self.plan = plan
         self.worker = worker
@@ -77,6 +81,7 @@ class Shard:
         self.recorder = recorder
         self.timers = timers
         self.log = log
+        self.capture = capture
         self.run_id = run_id
         self.zero_ns = 0
         self.requests = 0
@@ -94,7 +99,8 @@ class Shard:
         self.gate = Gate(self, plan.throttle_per_s) if plan.throttle_per_s else None
         self.max_requests = share_of(plan.max_requests, worker, workers) if plan.max_requests else 0
         self._feeds = self._feeds_of(plan)
-        self._compiler = StepCompiler(uses_last="last." in json.dumps(plan_to_json(plan.scenarios)))
+        captures = capture is not None and capture.options.requests
+        self._compiler = StepCompiler(uses_last="last." in json.dumps(plan_to_json(plan.scenarios)), captures=captures)
         self.programs = [Program(scenario, plan, self._feeds, self._compiler) for scenario in plan.scenarios]
         self.loads = [_load_class(load)(self, load) for load in plan.loads]
         self._users_recorded = -1
@@ -184,6 +190,11 @@ class Shard:
     def dry(self) -> list[str]:
         """Data sets that end the run when they are used up, and are used up on this worker."""
         return [name for name, feed in self._feeds.items() if feed.is_dry]
+
+    def debug(self, tag: str, user: VirtualUser | None, request_text: str = "", head: str = "", body: str | bytes = "") -> None:
+        """Write a line into the debug log, masked and cut; nothing when nobody asked for that log. See `Capture.debug`."""
+        if self.capture is not None:
+            self.capture.debug(tag, user, request_text, head, body)
 
     def sweep(self, now: int) -> None:
         """End exchanges that have passed a limit, and note how many users are live."""

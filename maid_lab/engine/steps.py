@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from maid_lab.engine.http.capturing import CapturingHttpOperation
 from maid_lab.engine.http.operation import HttpOperation
 from maid_lab.engine.ops import Abandon, Cut, EndRun, EndUser, Pause
 from maid_lab.model.expressions import parse_expression
@@ -85,10 +86,13 @@ class StepCompiler:
     ----------
     uses_last : bool
         Whether any expression of the plan reads `last.*`.
+    captures : bool
+        Whether all requests are kept for the logs.
     """
 
-    def __init__(self, *, uses_last: bool) -> None:
+    def __init__(self, *, uses_last: bool, captures: bool = False) -> None:
         self._uses_last = uses_last
+        self._http = CapturingHttpOperation if captures else HttpOperation
 
     def items(self, steps: Iterable[Step]) -> list[Item]:
         """Return the steps compiled, in order."""
@@ -101,7 +105,7 @@ class StepCompiler:
     def _item(self, step: Step) -> Item:
         when = parse_expression(step.when).compile() if step.when else None
         if isinstance(step, HttpStep):
-            return Item(when, HttpOperation(step, uses_last=self._uses_last), None)
+            return Item(when, self._http(step, uses_last=self._uses_last), None)
         if isinstance(step, ThinkStep):
             return Item(when, self.pause(step), None)
         return Item(when, None, self._play(step))
@@ -158,7 +162,9 @@ class StepCompiler:
 
         def play(user: VirtualUser) -> Iterable[Any]:
             if user.rng.random() < step.sample:
-                user.shard.log(step.level, str(text(user.scope) if callable(text) else text))
+                said = str(text(user.scope) if callable(text) else text)
+                user.shard.log(step.level, said)
+                user.shard.debug(said, user)
             return ()
 
         return play
@@ -228,7 +234,7 @@ class StepCompiler:
         return play
 
     def _wait_for(self, step: WaitForStep) -> Play:
-        request = HttpOperation(step.request, uses_last=self._uses_last)
+        request = self._http(step.request, uses_last=self._uses_last)
         every = Pause(step.every_s, step.every_s, "constant")
 
         def play(user: VirtualUser) -> Generator[Any, Any, None]:

@@ -18,6 +18,7 @@ from maid_lab.engine.probing import Prober
 from maid_lab.engine.steering import Steering
 from maid_lab.engine.view import RunView
 from maid_lab.engine.wire import LEASE_S, SNAPSHOT_S, Message
+from maid_lab.model.capture import CaptureOptions
 from maid_lab.model.errors import Conflict, EngineFailure
 from maid_lab.model.plan import plan_to_json
 from maid_lab.model.states import RunStatus, next_status
@@ -77,6 +78,8 @@ class Supervisor:
         Values of secret parameters, given to workers only.
     publish : callable
         `publish(topic, payload)` for `maid:status`, `maid:metrics` and `maid:logs`.
+    capture : CaptureOptions, optional
+        What workers keep of exchanges beside their rows; failure samples by default.
 
     Attributes
     ----------
@@ -93,6 +96,7 @@ class Supervisor:
         pool: LocalPool,
         secrets: Mapping[str, str] | None = None,
         publish: Callable[[str, Mapping[str, Any]], None] = lambda _topic, _payload: None,
+        capture: CaptureOptions | None = None,
     ) -> None:
         self._run_id = run_id
         self._plan = plan
@@ -100,6 +104,7 @@ class Supervisor:
         self._pool = pool
         self._secrets = dict(secrets or {})
         self._publish = publish
+        self._capture = capture or CaptureOptions()
         self._journal = Journal(folder)
         self._counts = LiveCounts(plan)
         self._guard = Guard(plan)
@@ -220,6 +225,7 @@ class Supervisor:
                     "workers": len(workers),
                     "epoch": 0,
                     "secrets": self._secrets,
+                    "capture": self._capture.to_json(),
                 }
             )
         try:

@@ -21,11 +21,14 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from maid_lab.engine.capture import Capture
 from maid_lab.engine.recorder import Recorder
 from maid_lab.engine.shard import Shard
 from maid_lab.engine.timers import Timers
 from maid_lab.engine.wire import LEASE_S, SNAPSHOT_S, Message, read_message, write_message
+from maid_lab.model.capture import CaptureOptions
 from maid_lab.model.plan import Plan, Segment, plan_from_json
+from maid_lab.model.redaction import Redactor
 
 __all__ = ["Worker", "main"]
 
@@ -51,6 +54,8 @@ class Worker:
         self._timers = Timers(self._loop)
         self._shard: Shard | None = None
         self._recorder: Recorder | None = None
+        self._capture: Capture | None = None
+        self._redactor = Redactor()
         self._identity: Message = {}
         self._sequence = 0
         self._sent_at: dict[int, float] = {}
@@ -98,6 +103,18 @@ class Worker:
         worker, workers, epoch = message["worker"], message["workers"], message["epoch"]
         self._identity = {"worker": worker, "epoch": epoch}
         self._recorder = Recorder(Path(message["folder"]), worker=worker, epoch=epoch, open_model=plan.is_open)
+        self._redactor = Redactor(message["secrets"].values())
+        self._recorder.redact = self._redactor.text
+        self._capture = Capture(
+            Path(message["folder"]),
+            worker=worker,
+            epoch=epoch,
+            options=CaptureOptions(**message.get("capture") or {}),
+            redactor=self._redactor,
+            labels=plan.labels,
+            recorder=self._recorder,
+            log=self._log,
+        )
         self._shard = Shard(
             plan,
             run_id=message["run_id"],
@@ -108,6 +125,7 @@ class Worker:
             timers=self._timers,
             secrets=message["secrets"],
             log=self._log,
+            capture=self._capture,
         )
         # What exists now stays until the end: the collector need not look at it again.
         gc.collect()
@@ -126,7 +144,7 @@ class Worker:
         self._begin_ticking()
 
         def done(user: Any, error: str) -> None:
-            self._send({"type": f"{kind}-done", "error": error, "variables": _plain(user.kept)})
+            self._send({"type": f"{kind}-done", "error": self._redactor.text(error), "variables": _plain(user.kept)})
 
         shard.run_once(steps, done)
 
@@ -194,7 +212,7 @@ class Worker:
             "rows_total": recorder.rows,
             "requests_total": shard.requests,
             "new_errors": recorder.new_errors,
-            "end": [shard.end_reason, shard.end_failed] if shard.end_reason else None,
+            "end": [self._redactor.text(shard.end_reason), shard.end_failed] if shard.end_reason else None,
             "dry": shard.dry,
             "done": self._is_running and shard.is_done,
             **fold.to_message(),
@@ -211,7 +229,7 @@ class Worker:
     def _fatal(self, text: str) -> None:
         if not self._is_finished:
             self._is_finished = True
-            self._send({"type": "fatal", "error": text})
+            self._send({"type": "fatal", "error": self._redactor.text(text)})
 
     def _close_recorder(self) -> None:
         for task in self._tasks:
@@ -219,10 +237,12 @@ class Worker:
         if self._recorder is not None:
             with contextlib.suppress(OSError):
                 self._recorder.close()
+        if self._capture is not None:
+            self._capture.close()
 
     def _log(self, level: str, text: str) -> None:
         at_s = (time.monotonic_ns() - self._shard.zero_ns) / _NS if self._shard is not None and self._shard.zero_ns else 0.0
-        self._send({"type": "log", "level": level, "message": text, "t_s": round(at_s, 3)})
+        self._send({"type": "log", "level": level, "message": self._redactor.text(text), "t_s": round(at_s, 3)})
 
     def _send(self, message: Message) -> None:
         if not self._writer.is_closing():

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from maid_lab.engine.supervisor import RunEnd
+    from maid_lab.model.capture import CaptureOptions
     from maid_lab.model.plan import Plan
     from maid_lab.model.snapshot import LiveStatus
 
@@ -50,7 +51,15 @@ class Engine(Protocol):
         """Start workers without waiting for them; 0 is one for each core."""
 
     def supervisor(
-        self, *, run_id: str, plan: Plan, folder: Path, pool: Pool, secrets: Mapping[str, str], publish: Publish
+        self,
+        *,
+        run_id: str,
+        plan: Plan,
+        folder: Path,
+        pool: Pool,
+        secrets: Mapping[str, str],
+        publish: Publish,
+        capture: CaptureOptions | None = None,
     ) -> RunSupervisor:
         """Return the supervisor of a run that has not begun."""
 
@@ -65,7 +74,15 @@ class LocalEngine:
         return LocalPool.warm(workers or None)
 
     def supervisor(
-        self, *, run_id: str, plan: Plan, folder: Path, pool: Pool, secrets: Mapping[str, str], publish: Publish
+        self,
+        *,
+        run_id: str,
+        plan: Plan,
+        folder: Path,
+        pool: Pool,
+        secrets: Mapping[str, str],
+        publish: Publish,
+        capture: CaptureOptions | None = None,
     ) -> RunSupervisor:
         """Return the supervisor of a run that has not begun."""
         from maid_lab.engine.pool import LocalPool
@@ -73,4 +90,4 @@ class LocalEngine:
 
         if not isinstance(pool, LocalPool):
             raise TypeError(f"the local engine runs on a LocalPool, got {type(pool).__name__}")
-        return Supervisor(run_id=run_id, plan=plan, folder=folder, pool=pool, secrets=secrets, publish=publish)
+        return Supervisor(run_id=run_id, plan=plan, folder=folder, pool=pool, secrets=secrets, publish=publish, capture=capture)

@@ -15,6 +15,7 @@ import ssl
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from maid_lab.engine.exchange import CappedBody
 from maid_lab.engine.http.head import CHUNKED, UNTIL_CLOSE, Chunks, Head, cached_head, parse_head
 from maid_lab.model.rows import FLAG_REUSED, NONE_U32, RECORD_SIZE, Outcome
 
@@ -279,10 +280,14 @@ class Connection:
             self._left = 0
             return
         self._left = head.length
-        if head.length == CHUNKED:
-            self._chunks = Chunks(keep=operation.needs_body)
         if operation.needs_body:
             self._body = []
+        elif operation.keeps_body or head.status >= 400:
+            self._body = CappedBody()
+        if head.length == CHUNKED:
+            self._chunks = Chunks(keep=self._body is not None)
+            if self._body is not None:
+                self._chunks.body = self._body
 
     def _feed_body(self, data: bytes) -> None:
         left = self._left
@@ -295,7 +300,6 @@ class Connection:
         elif left == CHUNKED and self._chunks is not None:
             self._chunks.feed(data)
             if self._chunks.is_complete:
-                self._body = self._chunks.body
                 self._complete(has_extra=self._chunks.has_extra)
         elif self._body is not None and data:
             self._body.append(data)
@@ -381,6 +385,11 @@ class Connection:
     def stage(self) -> str:
         """What the connection is doing: connecting, in the TLS handshake, open or closed."""
         return {"connecting": "connecting", "tls": "in the TLS handshake", "open": "waiting for the answer"}.get(self._stage, "closed")
+
+    @property
+    def kept_body(self) -> bytes:
+        """What was kept of the answer's body so far: all for a step that wants to see it, else the beginning of a failed one."""
+        return b"".join(self._body) if self._body else b""
 
     def close(self) -> None:
         """Close the socket; the connection leaves its user and the worker."""

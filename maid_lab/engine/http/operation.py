@@ -47,7 +47,7 @@ class HttpOperation:
 
     __slots__ = (
         "_checks", "_extracts", "_has_status_check", "_redirects", "_retry", "_template", "_uses_last", "_wires", "connect_ns", "is_head",
-        "is_simple", "label", "method", "needs_body", "on_error", "read_ns", "reuse", "total_ns", "when",
+        "is_simple", "keeps_body", "label", "method", "needs_body", "on_error", "read_ns", "reuse", "total_ns", "when",
     )  # fmt: skip
 
     def __init__(self, step: HttpStep, *, uses_last: bool) -> None:
@@ -61,6 +61,8 @@ class HttpOperation:
         self.read_ns = int(step.timeouts.read_s * _NS)
         self.needs_body = any(map(check_needs_body, step.check)) or any(map(extract_needs_body, step.extract))
         self._checks = [compile_check(check) for check in step.check]
+        #: An answer that may fail whatever its status: the beginning of its body is kept for the failure samples.
+        self.keeps_body = bool(step.check or step.extract)
         self._has_status_check = any(check.kind == "status" for check in step.check)
         self._extracts = [compile_extract(extract) for extract in step.extract]
         self._retry = step.retry
@@ -179,6 +181,8 @@ class HttpOperation:
     def _end(self, connection: Connection, outcome: Outcome, error: str, status: int, now: int, *, reusable: bool) -> None:
         user = connection.user
         self._record(connection, outcome, error, status, now)
+        if outcome and user.shard.capture is not None:
+            user.shard.capture.failure(connection, self.label, outcome, error, now)
         if self._uses_last:
             user.scope.last = {"status": status, "ok": outcome == Outcome.OK, "ms": (now - connection.start) / 1e6}
         attempt = connection.attempt
