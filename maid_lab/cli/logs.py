@@ -10,11 +10,17 @@ from maid_lab.cli.text import clean
 __all__ = ["tell_warnings"]
 
 
-def tell_warnings() -> None:
-    """Write warnings and errors of MAID Lab's own loggers to standard error, one line each, without tracebacks."""
+def tell_warnings(*, quiet: int = 0) -> None:
+    """Write warnings and errors of MAID Lab's own loggers to standard error, one line each, without tracebacks.
+
+    From `quiet` 2 on warnings are left out, from 3 on errors too.
+    """
     logger = logging.getLogger("maid_lab")
     if not any(isinstance(handler, _Teller) for handler in logger.handlers):
         logger.addHandler(_Teller(logging.WARNING))
+    for handler in logger.handlers:
+        if isinstance(handler, _Teller):
+            handler.setLevel((logging.WARNING, logging.WARNING, logging.ERROR, logging.CRITICAL)[min(quiet, 3)])
 
 
 class _Teller(logging.Handler):

@@ -100,7 +100,16 @@ ReportFiles = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Exactly one JSON object on standard output, all else on standard error.", rich_help_panel=_OUTPUT)
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=_OUTPUT)]
+Quiet = Annotated[
+    int,
+    typer.Option(
+        "--quiet",
+        "-q",
+        count=True,
+        help="No progress; twice: no warnings either; thrice: no errors of the run either.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 Verbose = Annotated[
     int, typer.Option("--verbose", "-v", count=True, help="Show the run's log; twice for all of it.", rich_help_panel=_OUTPUT)
 ]

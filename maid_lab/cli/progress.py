@@ -20,6 +20,7 @@ __all__ = ["Display", "LineDisplay", "RichDisplay", "SilentDisplay", "display_fo
 
 _REDRAW_S = 0.25
 _NAMES_SHOWN = 12
+_GRAVITY = {"warning": 1, "error": 2}
 
 
 class Display(Protocol):
@@ -35,10 +36,10 @@ class Display(Protocol):
         """Take one message of the bus."""
 
 
-def display_for(stream: TextIO, *, quiet: bool, verbose: int) -> Display:
-    """Return the display that fits the stream."""
+def display_for(stream: TextIO, *, quiet: int, verbose: int) -> Display:
+    """Return the display that fits the stream; `quiet` and `verbose` count how often the flag was given."""
     if quiet:
-        return SilentDisplay()
+        return SilentDisplay(stream, quiet=quiet)
     if stream.isatty():
         from rich.console import Console
 
@@ -47,7 +48,11 @@ def display_for(stream: TextIO, *, quiet: bool, verbose: int) -> Display:
 
 
 class SilentDisplay:
-    """Shows nothing."""
+    """Shows no progress: of the run's log warnings and errors, errors alone (`quiet` 2), or nothing (3)."""
+
+    def __init__(self, stream: TextIO, *, quiet: int = 1) -> None:
+        self._stream = stream
+        self._quiet = quiet
 
     def open(self) -> None:
         """Do nothing."""
@@ -56,7 +61,10 @@ class SilentDisplay:
         """Do nothing."""
 
     def __call__(self, topic: str, data: Any) -> None:
-        """Take a message and forget it."""
+        """Write a line of the log that is grave enough."""
+        if topic == LOGS and _GRAVITY.get(str(data["level"]).lower(), 0) >= self._quiet:
+            self._stream.write(f"{data['level']}: {clean(data['message'])}\n")
+            self._stream.flush()
 
 
 class LineDisplay:
@@ -128,6 +136,10 @@ class RichDisplay:
         if topic == METRICS:
             self._rates.append(data["rate_per_s"])
         self._live.update(self.picture(data), refresh=True)
+
+    def print(self, what: RenderableType) -> None:
+        """Print above the display."""
+        self._live.console.print(what)
 
     def picture(self, live: LiveStatus) -> RenderableType:
         """Return what is shown for one state of the run."""

@@ -18,7 +18,7 @@ from maid_lab.engine.user import UserScope, VirtualUser
 from maid_lab.model.dealing import drawing_workers, sets_of
 from maid_lab.model.errors import InvalidInput
 from maid_lab.model.plan import Scenario, Tls, plan_to_json
-from maid_lab.model.rows import Outcome
+from maid_lab.model.rows import SETUP_USER, Outcome
 from maid_lab.model.schedules import share_of
 
 if TYPE_CHECKING:
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from maid_lab.model.plan import Load, Plan, Segment, Step
 
 __all__ = ["SETUP_USER", "Shard"]
-
-#: Number of the extra user that runs setup and teardown.
-SETUP_USER: Final = 0xFFFFFFFF
 
 _NS: Final = 1_000_000_000
 _USERS_EVERY_NS: Final = 5_000_000

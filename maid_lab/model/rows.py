@@ -27,6 +27,7 @@ __all__ = [
     "RECORD",
     "RECORD_FIELDS",
     "RECORD_SIZE",
+    "SETUP_USER",
     "USERS_LABEL",
     "Outcome",
     "Phase",
@@ -91,6 +92,9 @@ KINDS: Final = (
 
 #: Label 0 of every plan. Its records carry the worker's number of live users from `start` on, in the field `user`.
 USERS_LABEL: Final = 0
+
+#: Number of the extra user that runs setup and teardown.
+SETUP_USER: Final = 0xFFFFFFFF
 
 #: "No value" in the unsigned 32-bit fields `ttfb`.
 NONE_U32: Final = 0xFFFFFFFF

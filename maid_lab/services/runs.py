@@ -14,6 +14,8 @@ from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, Missing
 from maid_lab.model.states import RunStatus
 from maid_lab.services.admission import admit
 from maid_lab.services.bus import TEST_COMPLETED, TEST_STARTED
+from maid_lab.services.logs.choice import LogChoice
+from maid_lab.services.logs.running import LogWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +49,7 @@ class _Live:
     pool: Pool
     slot: Any
     bundled: BundledTargets
+    logs: LogWriter | None = None
     task: asyncio.Task[RunRecord] | None = None
 
 
@@ -149,6 +152,8 @@ class RunService:
 
         Raises
         ------
+        InvalidInput
+            If a log cannot be written where the settings want it.
         Conflict
             If a run is under way, here or in another process; names it.
         EngineFailure
@@ -162,6 +167,8 @@ class RunService:
         if self._live is not None:
             raise Conflict(f"run {self._live.record.id} ({self._live.plan.title}) is under way.", hint="Wait for it, or stop it first.")
         _check_disk(self._archive.home, self._settings.min_free_bytes)
+        choice = LogChoice.of(self._settings)
+        choice.check()
         record = self._archive.new_record(planned, name=name, tags=tags)
         slot = self._archive.claim(record)
         bundled = self._bundled()
@@ -170,14 +177,16 @@ class RunService:
             folder = self._archive.begin(record, resolved, planned.recipe_text)
             pool = self._take_pool()
             supervisor = self._engine.supervisor(
-                run_id=record.id, plan=resolved, folder=folder, pool=pool, secrets=planned.secrets, publish=self._bus.publish
-            )
+                run_id=record.id, plan=resolved, folder=folder, pool=pool, secrets=planned.secrets, publish=self._bus.publish,
+                capture=choice.capture,
+            )  # fmt: skip
+            logs = LogWriter.begin(choice, home=self._archive.home, run_id=record.id)
         except BaseException:
             self._archive.discard(record)
             await bundled.stop()
             slot.release()
             raise
-        self._live = _Live(record=record, plan=resolved, supervisor=supervisor, pool=pool, slot=slot, bundled=bundled)
+        self._live = _Live(record=record, plan=resolved, supervisor=supervisor, pool=pool, slot=slot, bundled=bundled, logs=logs)
         self._live.task = asyncio.create_task(self._course(self._live), name=f"run {record.id}")
         return record.id
 
@@ -234,6 +243,7 @@ class RunService:
             self._bus.publish(TEST_STARTED, _started(live))
             end = await self._supervise(live)
             await live.pool.close()
+            await _finish_logs(live)
             live.record = await asyncio.to_thread(self._archive.finish, live.record, live.plan, end)
             self._finished[live.record.id] = live.record
             self._bus.publish(TEST_COMPLETED, _completed(live.record))
@@ -241,6 +251,7 @@ class RunService:
         finally:
             self._live = None
             await live.pool.close()
+            await _finish_logs(live)
             await live.bundled.stop()
             live.slot.release()
 
@@ -266,6 +277,12 @@ class RunService:
             # Only the first run of a process can find workers that were started early; their number was read from the same settings.
             log.warning("%d workers were started early, %d are wanted", len(pool.workers), wanted)
         return pool or self._engine.warm(wanted)
+
+
+async def _finish_logs(live: _Live) -> None:
+    """Wait for the last lines: the rows that they are made from are about to become Parquet files."""
+    if live.logs is not None:
+        await live.logs.finish()
 
 
 def _check_disk(home: Path, least: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "load_settings"]
 
+LogFormat = Literal["json", "csv", "raw", "pretty"]
+_FORMATS = "json, csv, raw or pretty"
 _FILES = ("config.json", "config.runtime.json")
 
 
@@ -39,6 +41,34 @@ class Settings(BaseSettings):
     min_free_bytes: int = Field(
         default=256 * 2**20, ge=0, description="Free disk space, in bytes, below which no run starts, so that its rows can be kept."
     )
+    goose_log: str = Field(default="", description="File of the program log: what the run itself says. Empty writes none.")
+    goose_format: LogFormat = Field(default="json", description=f"Format of the program log: {_FORMATS}.")
+    log_level: int = Field(
+        default=0, ge=0, le=3, description="What the program log holds: 0 warnings and errors, 1 information too, 2 debug, 3 trace."
+    )
+    request_log: str = Field(default="", description="File with one line for each request. Empty writes none.")
+    request_format: LogFormat = Field(default="json", description=f"Format of the request log: {_FORMATS}.")
+    request_body: bool = Field(
+        default=False, description="Keep head and body of each request, masked, for the request log; costs about two thirds of the speed."
+    )
+    transaction_log: str = Field(default="", description="File with one line for each transaction. Empty writes none.")
+    transaction_format: LogFormat = Field(default="json", description=f"Format of the transaction log: {_FORMATS}.")
+    scenario_log: str = Field(default="", description="File with one line for each iteration of a scenario. Empty writes none.")
+    scenario_format: LogFormat = Field(default="json", description=f"Format of the scenario log: {_FORMATS}.")
+    error_log: str = Field(default="", description="File with one line for each failed request. Empty writes none.")
+    error_format: LogFormat = Field(default="json", description=f"Format of the error log: {_FORMATS}.")
+    debug_log: str = Field(
+        default="", description="File with one line for each failed exchange, `log` step and debug call, masked and cut. Empty writes none."
+    )
+    debug_format: LogFormat = Field(default="json", description=f"Format of the debug log: {_FORMATS}.")
+    no_debug_body: bool = Field(default=False, description="Leave bodies out of the debug log.")
+    running_metrics: float = Field(
+        default=0.0, ge=0, description="Seconds after which the metrics tables are printed again while the run goes on; 0 prints none."
+    )
+    quiet: int = Field(
+        default=0, ge=0, le=3, description="What the console leaves out: 1 progress, 2 warnings of the run too, 3 its errors too."
+    )
+    verbose: int = Field(default=0, ge=0, le=3, description="What the console shows of the run's log: 1 information, 2 and 3 all of it.")
     _layers: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def layer(self, name: str) -> str:

@@ -59,14 +59,23 @@ class Names:
             return names
         for line in text.splitlines():
             try:
-                entry = json.loads(line)
-                if entry["kind"] == "error":
-                    names.errors[int(entry["id"])] = str(entry["text"])
-                elif entry["kind"] == "label":
-                    names.made[int(entry["id"])] = plan_from_json({"$": "Label", **entry["label"]})
+                names.take(json.loads(line))
             except (ValueError, KeyError, TypeError):
                 log.warning("names of worker %d in %s: a line cannot be read", worker, folder)
         return names
+
+    def take(self, entry: dict[str, Any]) -> None:
+        """Take one line of the names file.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If it is malformed.
+        """
+        if entry["kind"] == "error":
+            self.errors[int(entry["id"])] = str(entry["text"])
+        elif entry["kind"] == "label":
+            self.made[int(entry["id"])] = plan_from_json({"$": "Label", **entry["label"]})
 
     def label(self, number: int) -> Label | None:
         """Return the label of a number, None when nobody knows it."""

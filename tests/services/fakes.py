@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from maid_lab.engine.supervisor import RunEnd
+from maid_lab.model.capture import CaptureOptions
 from maid_lab.model.plan import HttpStep, Label, Load, Plan, Scenario, Segment, Target
 from maid_lab.model.rows import RECORD, Outcome, Phase, pack_flags
 from maid_lab.model.snapshot import LiveStatus
@@ -122,7 +123,15 @@ class FakeEngine:
         return self.pools[-1]
 
     def supervisor(
-        self, *, run_id: str, plan: Plan, folder: Path, pool: Pool, secrets: Mapping[str, str], publish: Publish
+        self,
+        *,
+        run_id: str,
+        plan: Plan,
+        folder: Path,
+        pool: Pool,
+        secrets: Mapping[str, str],
+        publish: Publish,
+        capture: CaptureOptions | None = None,
     ) -> FakeSupervisor:
         values: dict[str, Any] = {"run_id": run_id, "plan": plan, "folder": folder, "secrets": secrets, "publish": publish}
         self.supervisors.append(FakeSupervisor(**values, **self.behaviour))

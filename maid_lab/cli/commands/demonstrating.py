@@ -30,7 +30,7 @@ def demo(
     serve: Annotated[bool, typer.Option("--serve", help="Keep the demo shop up until Ctrl-C, and put no load on it.")] = False,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="Port of the shop; 0 takes a free one.")] = 0,
     as_json: Json = False,
-    quiet: Quiet = False,
+    quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> int:
     """Load-test the bundled demo shop: live progress, stored run, summary, HTML report."""

@@ -6,6 +6,24 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from maid_lab.cli.log_options import (
+    DebugFormat,
+    DebugLog,
+    ErrorFormat,
+    ErrorLog,
+    GooseFormat,
+    GooseLog,
+    LogLevel,
+    NoDebugBody,
+    RequestBody,
+    RequestFormat,
+    RequestLog,
+    RunningMetrics,
+    ScenarioFormat,
+    ScenarioLog,
+    TransactionFormat,
+    TransactionLog,
+)
 from maid_lab.cli.options import (
     DecreaseRate,
     DecreaseTime,
@@ -66,8 +84,24 @@ def run(
     tag: RunTags = None,
     report_file: ReportFiles = None,
     as_json: Json = False,
-    quiet: Quiet = False,
+    quiet: Quiet = 0,
     verbose: Verbose = 0,
+    running_metrics: RunningMetrics = None,
+    goose_log: GooseLog = None,
+    goose_format: GooseFormat = None,
+    log_level: LogLevel = 0,
+    request_log: RequestLog = None,
+    request_format: RequestFormat = None,
+    request_body: RequestBody = False,
+    transaction_log: TransactionLog = None,
+    transaction_format: TransactionFormat = None,
+    scenario_log: ScenarioLog = None,
+    scenario_format: ScenarioFormat = None,
+    error_log: ErrorLog = None,
+    error_format: ErrorFormat = None,
+    debug_log: DebugLog = None,
+    debug_format: DebugFormat = None,
+    no_debug_body: NoDebugBody = False,
 ) -> int:
     """Run a load test and store it. Exit code 0 passed, 1 threshold failed, 2 invalid input, 3 refused, 4 error, 130 interrupted."""
     flags = dict(locals())
@@ -79,18 +113,26 @@ def run(
 
 async def _run(request: RunRequest, flags: dict[str, Any]) -> int:
     from maid_lab.cli import early
+    from maid_lab.cli.log_options import console_levels, log_settings
+    from maid_lab.cli.logs import tell_warnings
     from maid_lab.cli.progress import display_for
     from maid_lab.cli.reports import check_files, write_reports
+    from maid_lab.cli.running_metrics import running_metrics
     from maid_lab.cli.session import run_to_end
     from maid_lab.lab import Lab
+    from maid_lab.services.logs.choice import LogChoice
 
     files = flags["report_file"] or []
     check_files(files)
-    settings = {name: flags[name] for name in ("workers", "throttle_requests", "timeout")}
+    settings = {name: flags[name] for name in ("workers", "throttle_requests", "timeout")} | log_settings(flags)
     async with Lab.open(flags=settings) as lab:
+        LogChoice.of(lab.settings).check()
+        quiet, verbose = console_levels(lab.settings)
+        tell_warnings(quiet=quiet)
         lab.runs.adopt(early.take())
-        display = display_for(sys.stderr, quiet=flags["quiet"], verbose=flags["verbose"])
-        outcome = await run_to_end(lab, request, display=display, name=flags["name"] or "", tags=tuple(flags["tag"] or ()))
+        display = display_for(sys.stderr, quiet=quiet, verbose=verbose)
+        with running_metrics(lab, display):
+            outcome = await run_to_end(lab, request, display=display, name=flags["name"] or "", tags=tuple(flags["tag"] or ()))
         _tell(outcome, as_json=flags["as_json"])
         for path in await write_reports(lab, outcome.record, files):
             sys.stderr.write(f"report: {path}\n")

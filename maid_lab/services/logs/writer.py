@@ -1,0 +1,67 @@
+"""The process that writes logs beside a run: `python -m maid_lab.services.logs.writer`.
+
+The first line of its standard input says what to write; the end of that input says that the run has ended: it then writes what is left and
+ends. That happens whatever became of the process that started it, so logs are complete up to the last rows that reached the disk. What goes
+wrong is told on standard output, one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+from maid_lab.model.errors import MaidError
+from maid_lab.services.logs.choice import LogChoice
+from maid_lab.services.logs.scribe import Scribe
+from maid_lab.store.folders import RunFolder
+
+__all__ = ["main"]
+
+_EVERY_S: Final = 0.25
+#: Load comes first: a log that is late is late, a request that is late is a wrong measurement.
+_NICE: Final = 10
+
+
+def main() -> None:
+    """Write the logs of one run until it ends."""
+    # Ctrl-C goes to the whole foreground group; the run's end, not the signal, ends the logs.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICE)
+    first = b""
+    while not first.endswith(b"\n"):
+        piece = os.read(0, 65536)
+        if not piece:
+            return
+        first += piece
+    order = json.loads(first)
+    try:
+        scribe = Scribe(RunFolder(Path(order["home"]), order["run_id"]), LogChoice.from_json(order["choice"]), _warn)
+        try:
+            while not _has_ended():
+                scribe.step()
+            scribe.step(final=True)
+        finally:
+            scribe.close()
+    except (MaidError, OSError) as error:
+        _warn(f"the logs end here: {error}")
+
+
+def _has_ended() -> bool:
+    ready, _, _ = select.select([0], [], [], _EVERY_S)
+    return bool(ready) and not os.read(0, 1)
+
+
+def _warn(text: str) -> None:
+    try:
+        os.write(1, json.dumps({"warning": text}).encode() + b"\n")
+    except OSError:
+        sys.stderr.write(f"{text}\n")  # who started it is gone
+
+
+if __name__ == "__main__":
+    main()
