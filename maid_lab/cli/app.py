@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maid_lab.cli.commands import checking, demonstrating, looking, machine, recipes, running, storing
+from maid_lab.cli.commands import checking, demonstrating, logging, looking, machine, recipes, running, storing
 
 __all__ = ["app"]
 
@@ -49,6 +49,7 @@ app.command("demo")(demonstrating.demo)
 app.command("status")(looking.status)
 app.command("history")(looking.history)
 app.command("show")(looking.show)
+app.command("logs")(logging.logs)
 app.command("report")(looking.report)
 app.command("validate")(checking.validate)
 app.command("plan")(checking.plan)

@@ -42,6 +42,10 @@ class _Lines:
         self._lines: list[bytes] = []
         self._size = 0
 
+    def open(self) -> None:
+        if self._fd < 0:
+            self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
     def add(self, entry: dict[str, Any]) -> int:
         line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
         self._lines.append(line)
@@ -55,8 +59,7 @@ class _Lines:
             return
         # Forgotten first: after an error they are not tried again.
         data, self._lines, self._size = b"".join(self._lines), [], 0
-        if self._fd < 0:
-            self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.open()
         view = memoryview(data)
         while view:
             view = view[os.write(self._fd, view) :]
@@ -114,6 +117,10 @@ class Capture:
         self._sample_file = _Lines(folder / "samples.jsonl")
         self._request_file = _Lines(folder / f"captured-{worker}-{epoch}.jsonl")
         self._debug_file = _Lines(folder / f"debug-{worker}-{epoch}.jsonl")
+        # Files that are there and empty say that nothing happened; missing ones, that nobody asked.
+        for file, is_wanted in ((self._request_file, options.requests), (self._debug_file, options.debug)):
+            if is_wanted:
+                file.open()
         recorder.before_flush = self.flush
 
     # ---- what the engine calls

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maid_lab.cli.options import RunRef
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from maid_lab.model.run_record import RunRecord
 
 __all__ = ["history", "report", "show", "status"]
@@ -62,10 +64,19 @@ def history(
     return 0
 
 
-def show(*, run: RunRef = "last", as_json: JsonOutput = False) -> int:
-    """Show the summary and verdict of a run."""
+def show(
+    *,
+    run: RunRef = "last",
+    failures: Annotated[
+        bool, typer.Option("--failures", help="Show the failed exchanges that were kept: request and answer, secrets masked.")
+    ] = False,
+    as_json: JsonOutput = False,
+) -> int:
+    """Show the summary and verdict of a run, or its failure samples."""
     from maid_lab.cli.loop import run_async
 
+    if failures:
+        return _show_failures(run_async(_samples(run)), as_json=as_json)
     record = run_async(_one(run))
     if as_json:
         from maid_lab.cli.records import record_json
@@ -100,6 +111,25 @@ async def _recent(recipe: str | None, tag: str | None, limit: int) -> list[RunRe
 
     async with Lab.open() as lab:
         return await lab.history.recent(recipe=recipe, tag=tag, limit=limit)
+
+
+def _show_failures(samples: Sequence[dict[str, Any]], *, as_json: bool) -> int:
+    from maid_lab.cli.samples import print_samples
+
+    if as_json:
+        sys.stdout.write(json.dumps(samples, ensure_ascii=False) + "\n")
+    else:
+        print_samples(samples)
+    return 0
+
+
+async def _samples(reference: str) -> Sequence[dict[str, Any]]:
+    from maid_lab.lab import Lab
+    from maid_lab.services.reports.run_files import failure_samples
+
+    async with Lab.open() as lab:
+        record = await lab.history.find(reference)
+        return failure_samples(lab.history.folder(record.id))
 
 
 async def _one(reference: str) -> RunRecord:

@@ -55,8 +55,8 @@ class LogChoice:
     debug_body: bool = True
 
     @classmethod
-    def of(cls, settings: Settings) -> LogChoice:
-        """Return what the settings ask for.
+    def of(cls, settings: Settings, *, layer: str = "") -> LogChoice:
+        """Return what the settings ask for, only the files of one layer when it is named.
 
         Raises
         ------
@@ -72,7 +72,7 @@ class LogChoice:
         files = tuple(
             LogFile(kind=kind, path=str(Path.cwd() / getattr(settings, name)), format=getattr(settings, FORMAT_SETTINGS[kind]))
             for kind, name in LOGS.items()
-            if getattr(settings, name)
+            if getattr(settings, name) and layer in ("", settings.layer(name))
         )
         return cls(
             files=files,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from maid_lab._version import __version__
 from maid_lab.services.reports.drawings import drawings
 from maid_lab.services.reports.figures import FILTERS
+from maid_lab.services.reports.samples import exchange_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -20,6 +21,7 @@ __all__ = ["MAX_TABLE_ROWS", "html_report"]
 MAX_TABLE_ROWS: Final = 200
 
 _MAX_EVENTS: Final = 60
+_MAX_SAMPLES: Final = 60
 
 #: Without a policy of its own a page may load anything: this one may load nothing, and runs only the script and styles it carries.
 _POLICY: Final = (
@@ -47,6 +49,7 @@ def html_report(content: ReportContent) -> str:
         verdict={"key": verdict or "none", "sign": sign, "word": word, "sentence": _sentence(content)},
         notices=_notices(content),
         drawings=drawings(content),
+        samples=[(sample, *exchange_text(sample)) for sample in content.files.samples[:_MAX_SAMPLES]],
         events=[event for event in content.files.log if event.get("message")][:_MAX_EVENTS],
         command=content.command,
         max_rows=MAX_TABLE_ROWS,

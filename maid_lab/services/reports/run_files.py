@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-__all__ = ["RunFiles", "read_json_lines"]
+__all__ = ["RunFiles", "failure_samples", "read_json_lines"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,7 @@ class RunFiles:
     iterations: pl.LazyFrame | None = None
     series: tuple[dict[str, Any], ...] = ()
     log: tuple[dict[str, Any], ...] = ()
+    samples: tuple[dict[str, Any], ...] = ()
 
     @classmethod
     def in_folder(cls, folder: Path) -> RunFiles:
@@ -50,7 +51,14 @@ class RunFiles:
             **optional,
             series=read_json_lines(folder / "series.jsonl"),
             log=read_json_lines(folder / "log.jsonl"),
+            samples=failure_samples(folder),
         )
+
+
+def failure_samples(folder: Path) -> tuple[dict[str, Any], ...]:
+    """Return the samples in the folder of a run, those of one name and outcome together, in order of time."""
+    found = [entry for entry in read_json_lines(folder / "samples.jsonl") if entry.get("request")]
+    return tuple(sorted(found, key=lambda entry: (entry["scenario"], entry["name"], entry["outcome"], entry["start"])))
 
 
 def read_json_lines(path: Path) -> tuple[dict[str, Any], ...]:
