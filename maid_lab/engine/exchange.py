@@ -6,7 +6,7 @@ import re
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
-from maid_lab.model.redaction import MASK, Redactor, is_secret_name
+from maid_lab.model.redaction import Redactor, is_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,7 +99,8 @@ def _sent_headers(user: VirtualUser, request: Request) -> Headers:
     lines = request.lines.decode("utf-8", "replace").split("\r\n")[1:]
     headers = [[name, value.strip()] for name, _, value in (line.partition(":") for line in lines if line)]
     if user.jar is not None and len(user.jar):
-        headers.append(["Cookie", MASK])
+        cookies = user.jar.header(host=request.origin.host, path=request.target, secure=request.origin.context is not None)
+        headers += [["Cookie", cookies]] if cookies else []
     return headers
 
 
@@ -107,7 +108,7 @@ def _credentials(headers: Iterable[list[str]]) -> list[str]:
     """Return what stands in headers that are secrets: the value, what follows its scheme, and the values of cookies."""
     found: list[str] = []
     for name, value in headers:
-        if not is_secret_name(name) or value == MASK:
+        if not is_secret_name(name):
             continue
         if name.lower() in ("cookie", "set-cookie"):
             pairs = value.split(";") if name.lower() == "cookie" else [value.partition(";")[0]]

@@ -7,7 +7,6 @@ import html
 import json
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,9 +59,10 @@ class Redactor:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._values = tuple(dict.fromkeys(value for value in values if len(value) >= _LEAST))
-        forms = sorted({form for value in self._values for form in _forms(value)}, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, forms)), re.IGNORECASE) if forms else None
-        self.reach = len(forms[0]) if forms else 0
+        found = [_forms(value) for value in self._values]
+        forms = sorted({form for forms, _ in found for form in forms}, key=len, reverse=True)
+        self._pattern = re.compile("|".join(forms), re.IGNORECASE) if forms else None
+        self.reach = max((longest for _, longest in found), default=0)
 
     def knowing(self, values: Iterable[str]) -> Redactor:
         """Return a redactor that knows these values too."""
@@ -84,16 +84,29 @@ class Redactor:
         return MASK if is_secret_name(name) else self.text(value)
 
 
-def _forms(value: str) -> set[str]:
-    raw = value.encode()
-    forms = {
-        value, quote(value, safe=""), quote(value), quote_plus(value), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1],
-        html.escape(value), raw.hex(),
-    }  # fmt: skip
+def _forms(value: str) -> tuple[set[str], int]:
+    """Return patterns of the value in all forms, and how long the longest text is that one of them can match."""
+    raw = value.encode("utf-8", "surrogatepass")
+    encoded = {raw.hex()}
     for offset in range(3):
         inner = _base64_within(raw, offset)
-        forms |= {inner, inner.replace("+", "-").replace("/", "_")}
-    return {form for form in forms if len(form) >= _LEAST}
+        encoded |= {inner, inner.replace("+", "-").replace("/", "_")}
+    encoded = {form for form in encoded if len(form) >= _LEAST}
+    letters = [_letters(letter) for letter in value]
+    flexible = "".join(f"(?:{'|'.join(map(re.escape, forms))})" if len(forms) > 1 else re.escape(forms[0]) for forms in letters)
+    longest = sum(max(map(len, forms)) for forms in letters)
+    return {flexible, *map(re.escape, encoded)}, max(longest, *map(len, encoded), 0)
+
+
+def _letters(letter: str) -> list[str]:
+    """Return how one letter may be written; encoders differ in what they leave as it is, so each is free to be any of these."""
+    if letter.isalnum() and letter.isascii():
+        return [letter]
+    percent = "".join(f"%{byte:02X}" for byte in letter.encode("utf-8", "surrogatepass"))
+    forms = {letter, percent, html.escape(letter), f"&#{ord(letter)};", f"&#x{ord(letter):x};", json.dumps(letter)[1:-1], f"\\{letter}"}
+    if letter == " ":
+        forms.add("+")
+    return sorted(forms, key=len, reverse=True)
 
 
 def _base64_within(raw: bytes, offset: int) -> str:
