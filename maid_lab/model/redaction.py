@@ -26,7 +26,7 @@ _JSON: Final = re.compile(
     rf'("[^"\\]{{0,80}}(?:{_WORDS})[^"\\]{{0,80}}"\s*:\s*)(?:"(?:[^"\\]|\\.)*(?:"|\\?$)|-?\d[\d.eE+-]*)', re.IGNORECASE
 )
 _FORM: Final = re.compile(rf"((?:^|[?&;])[^=&?;\s\"<>]{{0,80}}(?:{_WORDS})[^=&?;\s\"<>]{{0,80}}=)[^&;\s\"<>]+", re.IGNORECASE)
-_USERINFO: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/\s:@\"]*:)[^/\s@\"]+(?=@)")
+_USERINFO: Final = re.compile(r"(://[^/\s:@\"]{0,80}:)[^/\s@\"]{1,200}(?=@)")
 
 
 def is_secret_name(name: str) -> bool:

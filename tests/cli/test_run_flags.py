@@ -1,6 +1,7 @@
 """Goose's flags: each long, short and old name is parsed to the same request."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +54,17 @@ def flags_of(*words: str) -> dict[str, Any]:
         (("--timeout",), "2.5", "timeout", 2.5),
         (("--name",), "Mine", "name", "Mine"),
         (("--tag",), "nightly", "tag", ["nightly"]),
+        (("--goose-log", "-G"), "f", "goose_log", Path("f")),
+        (("--request-log", "-R"), "f", "request_log", Path("f")),
+        (("--transaction-log", "-T"), "f", "transaction_log", Path("f")),
+        (("--scenario-log", "-S"), "f", "scenario_log", Path("f")),
+        (("--error-log", "-E"), "f", "error_log", Path("f")),
+        (("--debug-log", "-D"), "f", "debug_log", Path("f")),
+        *(
+            (((f"--{log}-format",), "raw", f"{log}_format", "raw"))
+            for log in ("goose", "request", "transaction", "scenario", "error", "debug")
+        ),
+        (("--running-metrics",), "2.5", "running_metrics", 2.5),
     ],
 )
 def test_every_name_of_a_flag_means_the_same(names: tuple[str, ...], word: str, key: str, value: Any) -> None:
@@ -61,7 +73,17 @@ def test_every_name_of_a_flag_means_the_same(names: tuple[str, ...], word: str, 
 
 @pytest.mark.parametrize(
     ("words", "key", "value"),
-    [(["-q"], "quiet", True), (["--quiet"], "quiet", True), (["-v"], "verbose", 1), (["-vv"], "verbose", 2), (["--json"], "as_json", True)],
+    [
+        (["-q"], "quiet", 1),
+        (["--quiet", "--quiet"], "quiet", 2),
+        (["-v"], "verbose", 1),
+        (["-vv"], "verbose", 2),
+        (["--json"], "as_json", True),
+        (["-ggg"], "log_level", 3),
+        (["--log-level", "--log-level"], "log_level", 2),
+        (["--request-body"], "request_body", True),
+        (["--no-debug-body"], "no_debug_body", True),
+    ],
 )
 def test_switches(words: list[str], key: str, value: Any) -> None:
     assert flags_of(*words)[key] == value

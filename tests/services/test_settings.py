@@ -13,6 +13,14 @@ VALUES: dict[str, tuple[Any, Any, Any, Any]] = {
     "timeout": (1.0, 2.0, 3.0, 4.0),
     "throttle_requests": (10.0, 20.0, 30.0, 40.0),
     "min_free_bytes": (1, 2, 3, 4),
+    "log_level": (1, 2, 3, 0),
+    "request_body": (True, False, True, False),
+    "no_debug_body": (True, False, True, False),
+    "running_metrics": (1.0, 2.0, 3.0, 4.0),
+    "quiet": (1, 2, 3, 0),
+    "verbose": (1, 2, 3, 0),
+    **{f"{log}_log": ("a", "b", "c", "d") for log in ("goose", "request", "transaction", "scenario", "error", "debug")},
+    **{f"{log}_format": ("csv", "raw", "pretty", "json") for log in ("goose", "request", "transaction", "scenario", "error", "debug")},
 }
 LAYERS = ("config.json", "config.runtime.json", "environment", "flag")
 

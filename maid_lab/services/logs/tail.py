@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Tail"]
+__all__ = ["Tail", "parsed"]
 
 _READ: Final = 1 << 20
 
