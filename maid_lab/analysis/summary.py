@@ -13,6 +13,7 @@ from maid_lab.analysis.generator import generator_health, lag_query
 from maid_lab.analysis.measured import is_measured, measured_window
 from maid_lab.analysis.outcomes import is_failure, is_sent
 from maid_lab.analysis.quantiles import TimeStats
+from maid_lab.analysis.recovery import recoveries
 from maid_lab.analysis.summary_values import (
     Apdex,
     CodeCount,
@@ -26,6 +27,7 @@ from maid_lab.analysis.summary_values import (
     Totals,
 )
 from maid_lab.analysis.times import NS_PER_MS, NS_PER_S, default_latency, response, service, time_named, ttfb
+from maid_lab.analysis.trends import trends
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -116,6 +118,8 @@ def summarise(
         littles_law=_littles_law(tables[6].row(0, named=True), window=window),
         generator=generator_health(tables[2].row(0, named=True), series, window=window),
         unmeasured=_unmeasured(cells),
+        recoveries=recoveries(requests, plan=plan, window=window),
+        trends=trends(requests, plan=plan, window=window),
     )
 
 

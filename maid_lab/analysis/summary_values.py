@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from maid_lab.analysis.generator import GeneratorHealth
     from maid_lab.analysis.measured import MeasuredWindow
     from maid_lab.analysis.quantiles import TimeStats
+    from maid_lab.analysis.recovery import Recovery
+    from maid_lab.analysis.trends import Trend
 
 __all__ = [
     "Apdex",
@@ -207,6 +209,8 @@ class Summary:
     littles_law: LittlesLaw
     generator: GeneratorHealth
     unmeasured: tuple[SectionCount, ...]
+    recoveries: tuple[Recovery, ...] = ()
+    trends: tuple[Trend, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data; columns are described in `docs/analysis.md`."""
@@ -227,4 +231,6 @@ class Summary:
             "littles_law": asdict(self.littles_law),
             "generator": self.generator.to_json(),
             "unmeasured": [asdict(row) for row in self.unmeasured],
+            "recoveries": [row.to_json() for row in self.recoveries],
+            "trends": [row.to_json() for row in self.trends],
         }

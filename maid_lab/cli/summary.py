@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from maid_lab.analysis.load_sentences import load_sentences
 from maid_lab.cli.consoles import console_for
 from maid_lab.cli.text import clean, count, milliseconds, percent, rate, span
 
@@ -38,6 +39,8 @@ def print_summary(record: RunRecord, stream: TextIO | None = None) -> None:
         if rows:
             console.print()
             console.print(_table(title, rows, total=summary.get("overall") if title == "requests" else None))
+    for sentence in load_sentences(summary):
+        console.print(f"\n{clean(sentence)}", markup=False)
     _print_thresholds(console, summary.get("thresholds", ()))
     _print_errors(console, summary.get("errors", ()))
     _print_generator(console, record, summary)

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
+from maid_lab.analysis.load_sentences import load_sentences
 from maid_lab.services.reports.figures import count, milliseconds, percent, rate, with_unit
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def markdown_report(content: ReportContent) -> str:
             for row in (*content.summary.requests, content.summary.overall)
         ),
         "",
+        *(f"- {_plain(sentence)}" for sentence in load_sentences(content.summary.to_json())),
         f"Times are {content.summary.latency} times of requests with outcome ok.",
         f"<code>{_plain(content.command)}</code> · plan <code>{content.plan.plan_hash[:12]}</code>",
     ]

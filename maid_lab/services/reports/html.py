@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab._version import __version__
+from maid_lab.analysis.load_sentences import load_sentences
 from maid_lab.services.reports.drawings import drawings
 from maid_lab.services.reports.figures import FILTERS
 from maid_lab.services.reports.samples import exchange_text
@@ -50,6 +51,7 @@ def html_report(content: ReportContent) -> str:
         notices=_notices(content),
         drawings=drawings(content),
         samples=[(sample, *exchange_text(sample)) for sample in content.files.samples[:_MAX_SAMPLES]],
+        load_sentences=load_sentences(content.summary.to_json()),
         events=[event for event in content.files.log if event.get("message")][:_MAX_EVENTS],
         command=content.command,
         max_rows=MAX_TABLE_ROWS,
