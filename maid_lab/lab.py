@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from maid_lab.services.desk import ControlDesk
+from maid_lab.services.door import Door
 from maid_lab.services.home import home_folder, open_home
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ class Lab:
         Plans and runs tests.
     history : History
         What ran.
+    desk : ControlDesk
+        Takes commands to the test that runs or waits; other processes reach it through `door`.
     recovered : list of RunRecord
         Runs that had been left open and were closed when the lab was opened.
 
@@ -59,6 +63,9 @@ class Lab:
         self.library = library
         self.runs = runs
         self.history = history
+        self.desk = ControlDesk(runs)
+        self.door = Door(home, self.desk)
+        runs.open_to(self.door)
         self.recovered: list[RunRecord] = []
 
     @classmethod

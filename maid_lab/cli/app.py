@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maid_lab.cli.commands import checking, demonstrating, logging, looking, machine, recipes, running, storing
+from maid_lab.cli.commands import checking, controlling, demonstrating, logging, looking, machine, recipes, running, storing
 
 __all__ = ["app"]
 
@@ -46,6 +46,8 @@ def _main(
 
 app.command("run")(running.run)
 app.command("demo")(demonstrating.demo)
+app.command("control")(controlling.control)
+app.command("stop")(controlling.stop)
 app.command("status")(looking.status)
 app.command("history")(looking.history)
 app.command("show")(looking.show)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "DecreaseRate", "DecreaseTime", "Host", "IncreaseRate", "IncreaseTime", "Iterations", "Json", "Parameters", "ParametersFile", "Preset",
+    "DecreaseRate", "DecreaseTime", "Host", "IncreaseRate", "IncreaseTime", "Iterations", "Json", "NoAutostart", "Parameters", "ParametersFile", "Preset",
     "Quiet", "Rate", "RecipeRef", "ReportFiles", "RunName", "RunRef", "RunTags", "RunTime", "Scenarios", "Seed", "TestPlan", "Throttle",
     "Timeout", "Users", "Verbose", "Workers",
 ]  # fmt: skip
@@ -88,6 +88,10 @@ Throttle = Annotated[
 Timeout = Annotated[
     float | None,
     typer.Option("--timeout", min=0.001, metavar="SECS", help="Seconds after which a request is given up.", rich_help_panel=_ENGINE),
+]
+NoAutostart = Annotated[
+    bool,
+    typer.Option("--no-autostart", help="Wait until `maid control start`, and again after each test.", rich_help_panel=_ENGINE),
 ]
 RunName = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Name of the run in the history.", rich_help_panel=_OUTPUT)]
 RunTags = Annotated[

@@ -97,7 +97,10 @@ def _level(value: Any) -> float:
 
 
 def _users(value: Any) -> float:
-    number = float(value) if not isinstance(value, bool) else math.nan
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except ValueError:
+        number = math.nan
     if not (math.isfinite(number) and number >= 0 and number == int(number)):
         raise ValueError(f"{value!r} is not a whole number from 0 on")
     return number

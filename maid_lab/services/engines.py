@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from maid_lab.engine.supervisor import RunEnd
     from maid_lab.model.capture import CaptureOptions
+    from maid_lab.model.control import ControlChange
     from maid_lab.model.plan import Plan
     from maid_lab.model.snapshot import LiveStatus
 
@@ -42,6 +43,9 @@ class RunSupervisor(Protocol):
 
     def stop(self, *, mode: StopMode = "graceful", reason: str = "") -> None:
         """End the run early."""
+
+    def control(self, change: ControlChange, *, by: str = "") -> dict[str, Any]:
+        """Change the running load."""
 
 
 class Engine(Protocol):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from maid_lab.engine.supervisor import RunEnd
+    from maid_lab.model.control import ControlChange
     from maid_lab.model.plan import Plan
     from maid_lab.model.run_record import RunRecord
     from maid_lab.model.snapshot import LiveStatus
     from maid_lab.services.archive import Archive
     from maid_lab.services.bundled import BundledTargets
     from maid_lab.services.bus import Bus
+    from maid_lab.services.door import Door
     from maid_lab.services.engines import Engine, Pool, RunSupervisor, StopMode
     from maid_lab.services.planning import Planned, Planner
     from maid_lab.services.policy import TargetGate
@@ -96,6 +99,11 @@ class RunService:
         self._planned: dict[str, Planned] = {}
         self._live: _Live | None = None
         self._finished: dict[str, RunRecord] = {}
+        self._door: Door | None = None
+
+    def open_to(self, door: Door) -> None:
+        """Open a door to other processes whenever a run is under way."""
+        self._door = door
 
     def adopt(self, pool: Pool | None) -> None:
         """Take workers that were started early, for the first run; this service ends them."""
@@ -221,6 +229,28 @@ class RunService:
             raise Missing("no run is under way here.", hint="maid status shows runs of other processes.")
         self._live.supervisor.stop(mode=mode, reason=reason)
 
+    def control(self, change: ControlChange, *, by: str = "") -> dict[str, Any]:
+        """Change the load of the run that is under way; see `Supervisor.control`.
+
+        Raises
+        ------
+        Missing
+            If no run is under way here.
+        """
+        if self._live is None:
+            raise Missing("no run is under way here.", hint="maid control reaches a run of another process.")
+        return self._live.supervisor.control(change, by=by)
+
+    @property
+    def live_run_id(self) -> str | None:
+        """Id of the run that is under way here."""
+        return None if self._live is None else self._live.record.id
+
+    @property
+    def live_plan(self) -> Plan | None:
+        """Plan of the run that is under way here."""
+        return None if self._live is None else self._live.plan
+
     @property
     def status(self) -> LiveStatus | None:
         """The newest state of the run in this process, else of the one that holds the slot, else None."""
@@ -241,7 +271,8 @@ class RunService:
         try:
             live.record = self._archive.note(live.record, status=str(RunStatus.RUNNING), start_time=datetime.now(UTC))
             self._bus.publish(TEST_STARTED, _started(live))
-            end = await self._supervise(live)
+            async with self._opened_door(live.record.id):
+                end = await self._supervise(live)
             await live.pool.close()
             await _finish_logs(live)
             live.record = await asyncio.to_thread(self._archive.finish, live.record, live.plan, end)
@@ -254,6 +285,24 @@ class RunService:
             await _finish_logs(live)
             await live.bundled.stop()
             live.slot.release()
+
+    @contextlib.asynccontextmanager
+    async def _opened_door(self, run_id: str) -> AsyncIterator[None]:
+        """Let other processes in while the run lives; a run that cannot be reached is a run all the same."""
+        if self._door is None:
+            yield
+            return
+        # Not waited for: the first request should not be later because of it.
+        opening = asyncio.create_task(self._door.open())
+        try:
+            yield
+        finally:
+            try:
+                await opening
+            except (Conflict, OSError) as error:
+                log.warning("run %s could not be controlled from other programs: %s", run_id, error)
+            else:
+                await self._door.close()
 
     async def _supervise(self, live: _Live) -> RunEnd:
         from maid_lab.engine.supervisor import RunEnd

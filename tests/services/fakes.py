@@ -12,6 +12,7 @@ from typing import Any
 
 from maid_lab.engine.supervisor import RunEnd
 from maid_lab.model.capture import CaptureOptions
+from maid_lab.model.control import ControlChange
 from maid_lab.model.plan import HttpStep, Label, Load, Plan, Scenario, Segment, Target
 from maid_lab.model.rows import RECORD, Outcome, Phase, pack_flags
 from maid_lab.model.snapshot import LiveStatus
@@ -86,6 +87,7 @@ class FakeSupervisor:
     error: Exception | None = None
     waits: bool = False
     stops: list[tuple[str, str]] = field(default_factory=list)
+    changes: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -108,6 +110,10 @@ class FakeSupervisor:
     def stop(self, *, mode: StopMode = "graceful", reason: str = "") -> None:
         self.stops.append((mode, reason))
         self.stopped.set()
+
+    def control(self, change: ControlChange, *, by: str = "") -> dict[str, Any]:
+        self.changes.append((change.said(), by))
+        return change.said()
 
 
 class FakeEngine:

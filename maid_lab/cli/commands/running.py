@@ -32,6 +32,7 @@ from maid_lab.cli.options import (
     IncreaseTime,
     Iterations,
     Json,
+    NoAutostart,
     Parameters,
     ParametersFile,
     Preset,
@@ -80,6 +81,7 @@ def run(
     workers: Workers = None,
     throttle_requests: Throttle = None,
     timeout: Timeout = None,
+    no_autostart: NoAutostart = False,
     name: RunName = None,
     tag: RunTags = None,
     report_file: ReportFiles = None,
@@ -132,6 +134,10 @@ async def _run(request: RunRequest, flags: dict[str, Any]) -> int:
         lab.runs.adopt(early.take())
         display = display_for(sys.stderr, quiet=quiet, verbose=verbose)
         with running_metrics(lab, display):
+            if flags["no_autostart"]:
+                from maid_lab.cli.idle import run_when_told
+
+                return await run_when_told(lab, request, flags, display=display)
             outcome = await run_to_end(lab, request, display=display, name=flags["name"] or "", tags=tuple(flags["tag"] or ()))
         _tell(outcome, as_json=flags["as_json"])
         for path in await write_reports(lab, outcome.record, files):
