@@ -72,6 +72,7 @@ class Planner:
         *,
         preset: str = "",
         shapes: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> Planned:
         """Return the plan of a recipe; its targets are not resolved yet.
 
@@ -79,17 +80,20 @@ class Planner:
         ----------
         shapes : mapping of str to Shape
             Load shapes in Python that the recipe names (see `model.shapes`).
+        data : mapping of str to table
+            Rows for data sets of the recipe instead of what they name: data frames, Arrow tables or lists of mappings.
 
         Raises
         ------
         Missing
             If there is no such recipe.
         InvalidInput
-            If the recipe, a parameter or an override is wrong; with the diagnostics.
+            If the recipe, a parameter, an override or a table is wrong; with the diagnostics.
         """
         from maid_lab.model.planner import make_plan
         from maid_lab.services.datasets import read_data
         from maid_lab.services.recordings import read_recording
+        from maid_lab.services.tables import given_rows, reading_given
 
         loaded = load_source(self._library.find(recipe))
         result = make_plan(
@@ -98,7 +102,7 @@ class Planner:
             preset=preset,
             overrides={**self._forced(), **overrides},
             environment=self._environment,
-            read_data=read_data,
+            read_data=reading_given(given_rows(loaded.recipe, data or {}), read_data),
             read_recording=read_recording,
             shapes=shapes,
         )

@@ -117,6 +117,7 @@ class RunService:
         *,
         preset: str = "",
         shapes: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> Plan:
         """Return the plan of a recipe: validated, admitted by the policy, addresses pinned.
 
@@ -128,6 +129,8 @@ class RunService:
             Values of recipe parameters; changes of the load as recipe.md, section 4, lists them.
         shapes : mapping of str to Shape
             Load shapes in Python for loads of profile `custom`, by name (see `model.shapes`).
+        data : mapping of str to table
+            Rows for data sets of the recipe: Polars or pandas data frames, Arrow tables or lists of mappings.
 
         Raises
         ------
@@ -136,7 +139,7 @@ class RunService:
         Refused
             If the policy does not allow a target or a cap is exceeded.
         """
-        return (await self.planned(recipe, parameters, overrides, preset=preset, shapes=shapes)).plan
+        return (await self.planned(recipe, parameters, overrides, preset=preset, shapes=shapes, data=data)).plan
 
     async def planned(
         self,
@@ -146,9 +149,10 @@ class RunService:
         *,
         preset: str = "",
         shapes: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> Planned:
         """Return the plan with its warnings and the recipe it came from."""
-        planned = self._planner.plan(recipe, parameters or {}, overrides or {}, preset=preset, shapes=shapes)
+        planned = self._planner.plan(recipe, parameters or {}, overrides or {}, preset=preset, shapes=shapes, data=data)
         planned = replace(planned, plan=await admit(planned.plan, self._gate))
         self._planned[planned.plan.plan_hash] = planned
         for oldest in list(self._planned)[:-_RECALLED_PLANS]:
