@@ -46,7 +46,7 @@ RequestBody = Annotated[
     bool,
     typer.Option(
         "--request-body",
-        help="Keep head and body of each request for the request log, secrets masked. Costs about two thirds of the generator's speed.",
+        help="Keep head and body of each request for the request log, secrets masked. Takes up to two thirds of the top speed.",
         rich_help_panel=_PANEL,
     ),
 ]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from maid_lab.engine.http.connection import Connection
+    from maid_lab.engine.http.request import Request
     from maid_lab.engine.recorder import Recorder
     from maid_lab.engine.user import VirtualUser
     from maid_lab.model.plan import Label
@@ -31,6 +32,10 @@ __all__ = ["Capture"]
 _BUFFER: Final = 256 * 1024
 #: Failed exchanges kept in all: names made while running could be many.
 _MAX_SAMPLES: Final = 500
+#: Constant requests are few; each that is not constant is another one and pushes the others out.
+_REMEMBERED: Final = 256
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 class _Lines:
@@ -46,8 +51,8 @@ class _Lines:
         if self._fd < 0:
             self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
-    def add(self, entry: dict[str, Any]) -> int:
-        line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+    def add(self, text: str) -> int:
+        line = text.encode("utf-8", "replace") + b"\n"
         self._lines.append(line)
         self._size += len(line)
         if self._size >= _BUFFER:
@@ -110,6 +115,7 @@ class Capture:
         self._labels = labels
         self._recorder = recorder
         self._log = log
+        self._written_requests: dict[Request, str] = {}
         self._counts: dict[tuple[int, int], int] = {}
         self._samples = 0
         self._written = 0
@@ -145,16 +151,27 @@ class Capture:
             self._counts[label, outcome] = count + 1
             self._samples += 1
             number = f"{self._identity['worker']}-{self._identity['epoch']}-{self._samples}"
-            self._keep(self._sample_file, {"id": number, **entry, "request": request, "response": answer}, is_counted=False)
+            self._keep(self._sample_file, _encode({"id": number, **entry, "request": request, "response": answer}), is_counted=False)
             self._flush(self._sample_file)
         if self.options.debug:
             self._debug({"tag": entry["error"], "at": entry["end"], **entry}, request, answer)
 
     def request(self, connection: Connection, label: int) -> None:
         """Keep the request of an exchange; its row has the same start, user and label."""
+        if self._is_full:
+            return
         user = connection.user
-        entry = {"start": connection.start - self._recorder.zero_ns, "user": user.number, "label": label}
-        self._keep(self._request_file, entry | {"request": self._exchanges.request(user, user.request)})
+        request: Request = user.request
+        # A constant request is one object for all users: it is masked and written down once.
+        text = self._written_requests.get(request) if user.jar is None else None
+        if text is None:
+            text = _encode(self._exchanges.request(user, request))
+            if user.jar is None:
+                if len(self._written_requests) >= _REMEMBERED:
+                    self._written_requests.clear()
+                self._written_requests[request] = text
+        start = connection.start - self._recorder.zero_ns
+        self._keep(self._request_file, f'{{"start":{start},"user":{user.number},"label":{label},"request":{text}}}')
 
     def debug(self, tag: str, user: VirtualUser | None, request_text: str = "", head: str = "", body: str | bytes = "") -> None:
         """Write a line of a scenario into the debug log; without the log it is nothing.
@@ -218,7 +235,7 @@ class Capture:
             parts["body"] = None
             if parts["request"] is not None:
                 parts["request"] = {**parts["request"], "body": None}
-        self._keep(self._debug_file, {**entry, **parts})
+        self._keep(self._debug_file, _encode({**entry, **parts}))
 
     def _head(self, text: str) -> str:
         lines = text.replace("\r\n", "\n").strip("\n").split("\n")
@@ -228,11 +245,11 @@ class Capture:
         name, colon, value = line.partition(":")
         return f"{name}: {self.redactor.header(name, value.strip())}" if colon and " " not in name else self.redactor.text(line)
 
-    def _keep(self, file: _Lines, entry: dict[str, Any], *, is_counted: bool = True) -> None:
+    def _keep(self, file: _Lines, text: str, *, is_counted: bool = True) -> None:
         if self._is_full and is_counted:
             return
         try:
-            size = file.add(entry)
+            size = file.add(text)
         except OSError as error:
             self._end(f"cannot be written any more: {error.strerror or error}")
             return

@@ -41,8 +41,8 @@ class LogWriter:
             return None
         if choice.request_body:
             log.warning(
-                "--request-body: head and body of each request are kept, masked; the generator reaches about a third of its speed, "
-                "and each worker writes up to %d MiB",
+                "--request-body: head and body of each request are kept, masked; at full speed that takes up to two "
+                "thirds of the generator's rate, and each worker writes up to %d MiB",
                 choice.capture.max_bytes // 2**20,
             )
         process = subprocess.Popen([sys.executable, "-m", "maid_lab.services.logs.writer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
