@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from maid_lab.engine.capture import Capture
 from maid_lab.engine.recorder import Recorder
 from maid_lab.engine.shard import Shard
 from maid_lab.engine.timers import Timers
+from maid_lab.model.capture import CaptureOptions
 from maid_lab.model.plan import Label, Load, Plan, Scenario, Segment, Step, Target
+from maid_lab.model.redaction import Redactor
 from maid_lab.model.rows import (
     EXTENSION_FIELDS,
     EXTENSION_MARK,
@@ -83,15 +86,22 @@ def plan_of(url: str, steps: tuple[Step, ...], names: tuple[str, ...], **changes
     )
 
 
-async def run_shard(plan: Plan, folder: Path, *, during: Any = None, log: Any = None, secrets: Any = None) -> list[Row]:
-    """Run a plan on one shard to its end and return all rows."""
+async def run_shard(
+    plan: Plan, folder: Path, *, during: Any = None, log: Any = None, secrets: Any = None, keeps: CaptureOptions | None = None
+) -> list[Row]:
+    """Run a plan on one shard to its end and return all rows; `keeps` is what it captures, nothing by default."""
     loop = asyncio.get_running_loop()
     recorder = Recorder(folder, worker=0, epoch=0, open_model=plan.is_open)
     timers = Timers(loop)
     lines: list[str] = []
+    log = log or (lambda _level, text: lines.append(text))
+    capture = None
+    if keeps is not None:
+        redactor = Redactor((secrets or {}).values())
+        capture = Capture(folder, worker=0, epoch=0, options=keeps, redactor=redactor, labels=plan.labels, recorder=recorder, log=log)
     shard = Shard(
         plan, run_id="run", worker=0, workers=1, loop=loop, recorder=recorder, timers=timers, secrets=secrets or {},
-        log=log or (lambda _level, text: lines.append(text)),
+        log=log, capture=capture,
     )  # fmt: skip
     shard.start(time.monotonic_ns(), {})
     began = time.monotonic()
@@ -107,6 +117,8 @@ async def run_shard(plan: Plan, folder: Path, *, during: Any = None, log: Any = 
     await asyncio.sleep(0.01)
     assert not shard.connections, "connections were left open"
     recorder.close()
+    if capture is not None:
+        capture.close()
     timers.close()
     return rows_in(folder, plan)
 
