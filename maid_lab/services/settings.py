@@ -49,7 +49,8 @@ class Settings(BaseSettings):
     request_log: str = Field(default="", description="File with one line for each request. Empty writes none.")
     request_format: LogFormat = Field(default="json", description=f"Format of the request log: {_FORMATS}.")
     request_body: bool = Field(
-        default=False, description="Keep head and body of each request, masked, for the request log; takes up to two thirds of the top speed."
+        default=False,
+        description="Keep head and body of each request, masked, for the request log; takes up to two thirds of the top speed.",
     )
     transaction_log: str = Field(default="", description="File with one line for each transaction. Empty writes none.")
     transaction_format: LogFormat = Field(default="json", description=f"Format of the transaction log: {_FORMATS}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import subprocess
@@ -55,7 +56,11 @@ class LogWriter:
         """Say that the run has ended, and wait until all its lines are written; again is the same as once."""
         stdin = self._process.stdin
         if stdin is not None and not stdin.closed:
-            stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it has ended already; its exit code says why
+                stdin.write(b"end\n")
+                stdin.flush()
+            with contextlib.suppress(BrokenPipeError):
+                stdin.close()
         waiting = asyncio.to_thread(self._process.wait)
         task = asyncio.ensure_future(waiting)
         done, _ = await asyncio.wait({task}, timeout=_PATIENCE_S)

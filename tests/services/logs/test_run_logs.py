@@ -4,7 +4,11 @@ import asyncio
 import json
 import os
 import re
+import subprocess
+import sys
+import time
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +24,7 @@ from maid_lab.store.parquet import finalise, read_counts
 from tests.services.logs.parsing import entries
 from tests.services.logs.stored import records, stored_run
 from tests.support.hostile import HostileServer, Received
+from tests.support.processes import command, descendants
 from tests.support.wire import Action, Send, reply
 
 Capture = pytest.CaptureFixture[str]
@@ -213,3 +218,47 @@ async def test_the_writer_follows_a_run_whose_rows_still_come(tmp_path: Path) ->
     lines = entries("request", "json", log.read_text())
     assert [line["start_ns"] for line in lines] == [0, 1_000_000, 3_000_000, 6_000_000, 7_000_000]
     assert lines[1]["connected_ns"] == 1_200_000
+
+
+def test_after_a_kill_the_logs_have_every_row_that_reached_the_disk(recipe: str, tmp_path: Path, hostile: HostileServer) -> None:
+    text = Path(recipe).read_text().replace("{iterations: 3, users: 2}", "{users: 2, run_time: 60s}")
+    Path(recipe).write_text(text)
+    log = tmp_path / "requests.jsonl"
+    words = [sys.executable, "-m", "maid_lab", "run", recipe, "-q", "--workers", "1", "-R", str(log)]
+    process = subprocess.Popen(words, env=dict(os.environ), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: log.exists() and log.stat().st_size > 0)
+        (writer,) = (pid for pid in descendants(process.pid) if "maid_lab.services.logs.writer" in command(pid))
+    finally:
+        process.kill()
+        process.wait()
+    wait_for(lambda: "maid_lab.services.logs.writer" not in command(writer))
+    assert call(["history"]) == 0
+    counts = read_counts(only_run())
+    assert counts is not None
+    assert len(log.read_text().splitlines()) == counts.requests > 0
+
+
+def test_failure_samples_are_shown_to_machines_and_in_the_report(recipe: str, capsys: Capture) -> None:
+    assert call(["run", recipe, "-q", "--workers", "1"]) == 0
+    capsys.readouterr()
+    assert call(["show", "last", "--failures", "--json"]) == 0
+    samples = json.loads(capsys.readouterr().out)
+    assert {(sample["name"], sample["outcome"]) for sample in samples} == {
+        ("json", "error_status"), ("form", "error_status"), ("basic", "error_status"), ("body", "check_failed"),
+    }  # fmt: skip
+    assert call(["show", "last", "--failures"]) == 0
+    shown = capsys.readouterr().out
+    assert "> POST http" in shown
+    assert "< HTTP 500" in shown
+    assert call(["report"]) == 0
+    page = Path(capsys.readouterr().out.strip()).read_text()
+    assert page.count("<details") >= len(samples)
+    assert all(f'id="sample-{sample["id"]}"' in page for sample in samples)
+
+
+def wait_for(holds: Callable[[], bool], *, limit_s: float = 20.0) -> None:
+    until = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < until, "it did not come"
+        time.sleep(0.05)
