@@ -70,7 +70,11 @@ class LogChoice:
                     f"{flag} means nothing without {FLAGS[kind]}.", hint=f"Say where with {FLAGS[kind]} FILE, or leave {flag} out."
                 )
         files = tuple(
-            LogFile(kind=kind, path=str(Path.cwd() / getattr(settings, name)), format=getattr(settings, FORMAT_SETTINGS[kind]))
+            LogFile(
+                kind=kind,
+                path=str(Path.cwd() / Path(getattr(settings, name)).expanduser()),
+                format=getattr(settings, FORMAT_SETTINGS[kind]),
+            )
             for kind, name in LOGS.items()
             if getattr(settings, name) and layer in ("", settings.layer(name))
         )

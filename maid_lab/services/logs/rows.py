@@ -71,20 +71,16 @@ class _SpoolFile:
         self._names = Names(labels)
         self._rest = b""
 
-    def chunks(self, *, final: bool) -> Iterator[np.ndarray[Any, Any]]:
-        """Yield whole records that are new; one whose extension is still to come waits, unless nothing more comes."""
-        while data := self._file.read(_CHUNK * RECORD_SIZE):
-            raw = self._rest + data
-            records = np.frombuffer(raw, dtype=_ROW, count=len(raw) // RECORD_SIZE)
-            whole = len(records) * RECORD_SIZE
-            if len(records) and rows_of(records[-1:]).size and records[-1]["flags"] & FLAG_EXTENDED:
-                whole, records = whole - RECORD_SIZE, records[:-1]
-            self._rest = raw[whole:]
-            if len(records):
-                yield records
-        if final and len(self._rest) >= RECORD_SIZE:
-            rest, self._rest = self._rest, b""
-            yield np.frombuffer(rest, dtype=_ROW, count=1)
+    def chunk(self, *, final: bool) -> np.ndarray[Any, Any] | None:
+        """Return whole records that are new, None without any; one whose extension is still to come waits, unless nothing more comes."""
+        data = self._file.read(_CHUNK * RECORD_SIZE)
+        raw = self._rest + data
+        records = np.frombuffer(raw, dtype=_ROW, count=len(raw) // RECORD_SIZE)
+        is_last = final and not data
+        if not is_last and len(records) and rows_of(records[-1:]).size and records[-1]["flags"] & FLAG_EXTENDED:
+            records = records[:-1]
+        self._rest = raw[len(records) * RECORD_SIZE :]
+        return records if len(records) or data else None
 
     def rows(self, records: np.ndarray[Any, Any]) -> Iterator[LogRow]:
         # Texts are written before the rows that name them, so they are read after these.
@@ -126,9 +122,15 @@ class SpoolRows:
         for path in self._folder.spool_paths():
             if path.name not in self._files:
                 self._files[path.name] = _SpoolFile(path, self._labels)
-        for file in self._files.values():
-            for records in file.chunks(final=self.is_final):
-                yield file.rows(records)
+        # In turns: the file of a worker that writes faster than it is read must not keep the others waiting.
+        left = list(self._files.values())
+        while left:
+            for file in tuple(left):
+                records = file.chunk(final=self.is_final)
+                if records is None:
+                    left.remove(file)
+                else:
+                    yield file.rows(records)
 
     def close(self) -> None:
         """Close the files."""

@@ -39,7 +39,7 @@ def main() -> None:
     os.nice(_NICE)
     first = b""
     while not first.endswith(b"\n"):
-        piece = os.read(0, 65536)
+        piece = os.read(0, 1)  # no more than the line: what follows is waited for by select
         if not piece:
             return
         first += piece
@@ -54,8 +54,8 @@ def main() -> None:
             scribe.step(final=True)
         finally:
             scribe.close()
-    except (MaidError, OSError) as error:
-        _warn(f"the logs end here: {error}")
+    except Exception as error:  # the edge of the process: a person is told the cause, not the way to it
+        _warn(f"the logs end here: {error if isinstance(error, MaidError | OSError) else f'{type(error).__name__}: {error}'}")
 
 
 def _word() -> str:
