@@ -144,6 +144,8 @@ class Worker:
         self._begin_ticking()
 
         def done(user: Any, error: str) -> None:
+            # The run may end with this: its rows are counted before it is said.
+            self._tick()
             self._send({"type": f"{kind}-done", "error": self._redactor.text(error), "variables": _plain(user.kept)})
 
         shard.run_once(steps, done)

@@ -60,6 +60,7 @@ def requests_in(value: Any) -> Iterator[HttpStep]:
 def test_the_recipes_of_the_design_are_there() -> None:
     assert {path.stem for path in RECIPES} >= {
         "auth-refresh", "cache-warm-cold", "demo", "ecommerce", "hello", "pagination", "ramp-up", "rest-api", "search", "sustained-load",
+        "banking", "endurance", "rate-limit-probe", "social-media", "spike",
     }  # fmt: skip
 
 

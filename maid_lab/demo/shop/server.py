@@ -16,11 +16,14 @@ from aiohttp import HttpVersion11, web
 from maid_lab.demo.shop.accounts import Accounts
 from maid_lab.demo.shop.answer import Answer, json_answer, problem
 from maid_lab.demo.shop.api import Api
+from maid_lab.demo.shop.bank import Bank
 from maid_lab.demo.shop.catalog import Catalog
 from maid_lab.demo.shop.items import Items
+from maid_lab.demo.shop.limited import Limited
 from maid_lab.demo.shop.pages import Pages
 from maid_lab.demo.shop.probes import add_probes
 from maid_lab.demo.shop.routing import BadRequest, Call, Route, Router
+from maid_lab.demo.shop.social import Social
 from maid_lab.demo.shop.stats import Stats
 from maid_lab.demo.shop.trouble import Trouble
 from maid_lab.model.errors import InvalidInput
@@ -109,7 +112,8 @@ class Shop:
         self._seed = seed
         self._router = Router()
         self._trouble = Trouble(seed, self._count_stall)
-        for part in (Api(catalog, accounts, lambda: self._trouble.switches), Items(accounts), Pages(catalog, accounts)):
+        parts = (Api(catalog, accounts, lambda: self._trouble.switches), Items(accounts), Pages(catalog, accounts))
+        for part in (*parts, Bank(accounts), Social(), Limited()):
             part.add_to(self._router)
         add_probes(self._router)
         self._add_control()
