@@ -46,6 +46,8 @@ class Connection:
         Stamps of the exchange, monotonic ns; −1 for none. `connected` is −1 on a reused connection.
     bytes_out, bytes_in : int
         On the wire, head and body, of this exchange.
+    is_proven : bool
+        The server has kept the connection open behind an answer.
     is_quick : bool
         The exchange is on a reused connection, nothing of its answer has been read, and its operation is simple: `readable` may record it.
     """
@@ -53,7 +55,7 @@ class Connection:
     __slots__ = (
         "_body", "_chunks", "_fd", "_left", "_loop", "_out", "_raw", "_read", "_recorder", "_socket", "_stage", "_write", "attempt",
         "bytes_in", "bytes_out",
-        "connected", "first_byte", "head", "hops", "intended", "is_quick", "last_read", "operation", "origin", "start", "user", "wire",
+        "connected", "first_byte", "head", "hops", "intended", "is_proven", "is_quick", "last_read", "operation", "origin", "start", "user", "wire",
     )  # fmt: skip
 
     first_byte: int
@@ -76,6 +78,7 @@ class Connection:
         self._fd = -1
         self._stage = "new"
         self.is_quick = False
+        self.is_proven = False
         self.attempt = 0
         self.hops = 0
         self._reset()
@@ -224,7 +227,25 @@ class Connection:
                     else:
                         self._leap(flat, user, now)
                     return
+        elif operation is not None and self.head is None and not self.bytes_in and not operation.is_head:
+            end = data.find(b"\r\n\r\n") + 4
+            head = cached_head(data[:end])
+            if head is not None and len(data) == end + head.length and head.status >= 200:
+                self._whole(operation, head, data, end)
+                return
         self._receive(data)
+
+    def _whole(self, operation: HttpOperation, head: Head, data: bytes, end: int) -> None:
+        """Take an answer that came in one piece: what `_receive` and all behind it would do, without their questions."""
+        self.last_read = now = monotonic_ns()
+        if self.first_byte < 0:
+            self.first_byte = now
+        self.bytes_in = len(data)
+        self.head = head
+        body = data[end:]
+        self._body = [body]
+        reusable = head.keep_alive and not self._out and operation.reuse != "none"
+        operation.finish(self, head, body, now, reusable=reusable)
 
     def _leap(self, flat: FlatLoop, user: VirtualUser, now: int) -> None:
         """Send the next request of a flat loop, at its end with the row of the iteration."""
@@ -338,15 +359,20 @@ class Connection:
     def release(self, *, reusable: bool) -> None:
         """Make the connection idle, or close it when it cannot be used again."""
         self.operation = None
-        if reusable and not self._has_ended():
-            self._reset()
-        else:
+        if not reusable:
             self.close()
+        elif self.is_proven:
+            self._reset()
+        elif self._has_ended():
+            self.close()
+        else:
+            self.is_proven = True
+            self._reset()
 
     def _has_ended(self) -> bool:
         """Whether the server has closed the connection right behind its answer, without having said that it would.
 
-        Asked only on the careful path: a server that does this does it from the first answer on.
+        Asked behind the first answer only: a server that does this does it from the first answer on.
         """
         if self.origin.context is not None:
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from email.utils import parsedate_to_datetime
+from typing import Final
 
 __all__ = ["CookieJar"]
 
@@ -20,6 +21,11 @@ class _Cookie:
         self.path = path
         self.secure = False
         self.expires = 0.0
+
+
+#: Cookies without an end by the header, host and path that they came with.
+_KNOWN: Final[dict[tuple[str, str, str], tuple[tuple[str, str, str], _Cookie]]] = {}
+_MOST_KNOWN: Final = 1024
 
 
 class CookieJar:
@@ -41,6 +47,10 @@ class CookieJar:
 
     def store(self, header: str, *, host: str, path: str) -> None:
         """Take one Set-Cookie header of an answer from `host` to a request for `path`; what is malformed is ignored (RFC 6265, 5.2)."""
+        known = _KNOWN.get((header, host, path))
+        if known is not None:
+            self._cookies[known[0]] = known[1]
+            return
         pair, *attributes = header.split(";")
         name, separator, value = pair.partition("=")
         name = name.strip()
@@ -67,18 +77,25 @@ class CookieJar:
             self._cookies.pop(key_of, None)
         else:
             self._cookies[key_of] = cookie
+            if not cookie.expires:
+                # The same for all users that the server greets with the same words; cookies are never changed, so they can be shared.
+                if len(_KNOWN) >= _MOST_KNOWN:
+                    _KNOWN.clear()
+                _KNOWN[header, host, path] = key_of, cookie
 
     def header(self, *, host: str, path: str, secure: bool) -> str:
         """Return the Cookie header's value for a request, empty when no cookie matches; longer paths first (RFC 6265, 5.4)."""
-        now, host, path = time.time(), host.lower(), path.split("?", 1)[0] or "/"
+        host, path = host.lower(), path.split("?", 1)[0] or "/"
         matching = [
             cookie
             for cookie in self._cookies.values()
-            if (not cookie.expires or cookie.expires > now)
+            if (not cookie.expires or cookie.expires > time.time())
             and (not cookie.secure or secure)
-            and _domain_matches(cookie, host)
-            and _path_matches(cookie.path, path)
+            and (host == cookie.domain or _domain_matches(cookie, host))
+            and (cookie.path == "/" or _path_matches(cookie.path, path))
         ]
+        if len(matching) == 1:
+            return f"{matching[0].name}={matching[0].value}"
         matching.sort(key=lambda cookie: -len(cookie.path))
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in matching)
 

@@ -36,17 +36,21 @@ class Head:
         Whether the server will answer another request on this connection.
     plain : bool
         Length known, connection kept, no cookie set, no redirect, not an error: nothing to do but to count.
+    coding : bytes
+        Content coding of the body in lower case, empty for none.
     headers : tuple of (bytes, bytes)
         Names in lower case.
     """
 
-    __slots__ = ("headers", "keep_alive", "length", "plain", "status")
+    __slots__ = ("coding", "headers", "keep_alive", "length", "plain", "status")
 
     def __init__(self, status: int, headers: tuple[tuple[bytes, bytes], ...], *, version: str) -> None:
         self.status = status
         self.headers = headers
         connection = self.get(b"connection").lower()
         self.keep_alive = b"close" not in connection and (version != "1.0" or b"keep-alive" in connection)
+        coding = self.get(b"content-encoding").strip().lower()
+        self.coding = b"" if coding == b"identity" else coding
         self.length = self._framing()
         self.plain = (
             200 <= status < 400

@@ -27,9 +27,25 @@ def compile_path(path: str) -> Finder:
         If the path does not follow RFC 9535.
     """
     parts = _plain(path)
-    if parts is not None:
+    if parts is None:
+        return _by_library(path)
+    if None in parts:
         return lambda value: _walk(value, parts)
-    return _by_library(path)
+    # A name is for an object and an index for a list: a text has neither.
+    steps: list[tuple[Any, Any]] = [(part, dict if isinstance(part, str) else list) for part in parts]
+
+    def find(value: Any) -> list[Any]:
+        found: Any = value
+        for step, kind in steps:
+            if not isinstance(found, kind):
+                return []
+            try:
+                found = found[step]
+            except (KeyError, IndexError):
+                return []
+        return [found]
+
+    return find
 
 
 def _plain(path: str) -> tuple[str | int | None, ...] | None:

@@ -15,7 +15,7 @@ from maid_lab.engine.http.request import RequestTemplate
 from maid_lab.engine.http.response import Response
 from maid_lab.engine.ops import PENDING
 from maid_lab.model.errors import MaidError
-from maid_lab.model.rows import FLAG_ATTEMPT_SHIFT, FLAG_REDIRECTED, FLAG_REUSED, Outcome
+from maid_lab.model.rows import FLAG_ATTEMPT_SHIFT, FLAG_REDIRECTED, FLAG_REUSED, NONE_U32, RECORD_SIZE, Outcome
 
 if TYPE_CHECKING:
     from maid_lab.engine.http.head import Head
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["HttpOperation"]
 
 _NS: Final = 1_000_000_000
+_WELL: Final = (Outcome.OK, "")
 
 
 class HttpOperation:
@@ -149,7 +150,7 @@ class HttpOperation:
             if head.is_redirect and location and self._redirects:
                 self._follow(connection, head, location.decode("utf-8", "replace"), now, reusable=reusable)
                 return
-        response = Response(head, body, url=request.url, service_s=(now - connection.start) / _NS)
+        response = Response(head, body, request=request, service_s=(now - connection.start) / _NS)
         outcome, error = self._judge(user, response)
         self._end(connection, outcome, error, head.status, now, reusable=reusable)
 
@@ -162,21 +163,24 @@ class HttpOperation:
         self._record(connection, Outcome.ABORTED, "", -1, now)
 
     def _judge(self, user: VirtualUser, response: Response) -> tuple[Outcome, str]:
-        if response.status >= 400 and not self._has_status_check:
+        """Return the first thing wrong with an answer; all checks are looked at before any value is taken."""
+        if response.head.status >= 400 and not self._has_status_check:
             return Outcome.ERROR_STATUS, f"HTTP {response.status}"
-        if self.needs_body:
+        if self.needs_body and response.head.coding:
             try:
                 response.decode()
             except ValueError as error:
                 return Outcome.PROTOCOL_ERROR, str(error)
-        first = ""
+        scope = user.scope
         for check in self._checks:
-            first = first or check(response, user.scope)
-        if first:
-            return Outcome.CHECK_FAILED, first
+            found = check(response, scope)
+            if found:
+                return Outcome.CHECK_FAILED, found
         for extract in self._extracts:
-            first = first or extract(response, user)
-        return (Outcome.EXTRACT_MISS, first) if first else (Outcome.OK, "")
+            found = extract(response, user)
+            if found:
+                return Outcome.EXTRACT_MISS, found
+        return _WELL
 
     def _end(self, connection: Connection, outcome: Outcome, error: str, status: int, now: int, *, reusable: bool) -> None:
         user = connection.user
@@ -222,7 +226,21 @@ class HttpOperation:
         self._dispatch(user, request, request.wire(user), intended=now, attempt=attempt, hops=hops + 1)
 
     def _record(self, connection: Connection, outcome: Outcome, error: str, status: int, now: int) -> None:
-        user = connection.user
+        user, start = connection.user, connection.start
+        service, blocked, ttfb = now - start, start - connection.intended, connection.first_byte - start
+        if outcome is Outcome.OK and connection.connected < 0 and not connection.attempt and service < NONE_U32 > blocked and ttfb >= 0:
+            # The usual row, written without the questions that `record` asks.
+            recorder = user.shard.recorder
+            position = recorder.position
+            recorder.pack(
+                recorder.buffer, position, start - recorder.zero_ns, service, blocked, ttfb, blocked // 1000, user.number, user.iteration,
+                connection.bytes_out, connection.bytes_in, self.label, status, 0,
+                user.flags | FLAG_REUSED | (FLAG_REDIRECTED if connection.hops else 0),
+            )  # fmt: skip
+            recorder.position = position = position + RECORD_SIZE
+            if position >= recorder.limit:
+                recorder.flush()
+            return
         flags = user.flags | (FLAG_REUSED if connection.connected < 0 else 0) | (FLAG_REDIRECTED if connection.hops else 0)
         user.shard.recorder.record(
             label=self.label,

@@ -24,6 +24,8 @@ _SAFE_PATH: Final = "/:@!$&'()*+,;=-._~%"
 _SAFE_QUERY: Final = _SAFE_PATH + '?[]|"`{}^<>\\'
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _CONTENT_TYPES: Final = {"json": "application/json", "form": "application/x-www-form-urlencoded", "text": "text/plain; charset=utf-8"}
+_CLEAN: Final = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=._~%?-]*")
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _ABSOLUTE: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -42,17 +44,22 @@ class Request:
 
     __slots__ = ("body", "lines", "method", "origin", "tail", "target")
 
-    def __init__(self, origin: Origin, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    def __init__(self, origin: Origin, method: str, target: str, lines: bytes, body: bytes) -> None:
         self.origin = origin
         self.method = method
         self.target = target
         self.body = body
+        self.lines = lines
+        self.tail = b"\r\n" + body if body else b"\r\n"
+
+    @classmethod
+    def of(cls, origin: Origin, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> Request:
+        """Return a request with these headers, and those that belong to its body."""
         text = [f"{method} {target} HTTP/1.1\r\nHost: {_host(headers) or origin.host_header}\r\n"]
         text += [f"{name}: {value}\r\n" for name, value in headers if name.lower() != "host"]
-        if body or method in ("POST", "PUT", "PATCH"):
+        if body or method in _WITH_BODY:
             text.append(f"Content-Length: {len(body)}\r\n")
-        self.lines = "".join(text).encode("utf-8")
-        self.tail = b"\r\n" + body
+        return cls(origin, method, target, "".join(text).encode("utf-8"), body)
 
     def wire(self, user: VirtualUser) -> bytes:
         """Return the bytes to send, with the user's cookies."""
@@ -91,6 +98,15 @@ class RequestTemplate:
         self._body = _body(step)
         parts = [self._url, self._params, self._body, *(value for _, value in self._headers + self._cookies)]
         self.is_constant = not any(callable(part) for part in parts)
+        self._pieces = _pieces(self._headers + _cookie_header(self._cookies))
+        self._has_host = any(name.lower() == "host" for name, _ in self._headers)
+        #: Whether the URL says no host, as far as the recipe says it: an expression at its beginning may give any.
+        text = step.url.partition("{{")[0]
+        self._is_relative = bool(text) and not _ABSOLUTE.match(text) and ("{{" not in step.url or text.startswith("/"))
+        if self._is_relative and isinstance(self._url, str):
+            self._url = _path(self._url)
+        #: Origin and path prefix by base URL.
+        self._places: dict[Base, tuple[Origin, str]] = {}
 
     def render(self, user: VirtualUser) -> Request:
         """Return the request for a user.
@@ -103,13 +119,26 @@ class RequestTemplate:
             If the URL is malformed or its host is not a target of the plan.
         """
         scope = user.scope
-        step = self._step
-        origin, target = self._locate(user, str(_value(self._url, scope)), _value(self._params, scope))
-        headers = [(name, _header_value(name, _value(value, scope))) for name, value in self._headers]
-        if self._cookies:
-            cookies = "; ".join(f"{name}={_value(value, scope)}" for name, value in self._cookies)
-            headers.append(("Cookie", _header_value("Cookie", cookies)))
-        return Request(origin, step.method, target, headers, self._encode_body(scope))
+        base = user.base
+        url = self._url
+        if self._is_relative and base is not None:
+            origin, prefix = self._places.get(base) or self._place(user, base)
+            target = prefix + (url if isinstance(url, str) else _path(str(url(scope))))
+        else:
+            origin, target = self._locate(user, str(_value(url, scope)))
+        if self._params:
+            target += ("&" if "?" in target else "?") + _query(_value(self._params, scope))
+        body = b"" if self._body is None else self._body if isinstance(self._body, bytes) else self._encode_body(scope)
+        text = [f"{self._step.method} {target} HTTP/1.1\r\n"]
+        if not self._has_host:
+            text.append(f"Host: {origin.host_header}\r\n")
+        for piece, value in self._pieces:
+            text.append(piece)
+            if value is not None:
+                text.append(_header_value(piece, value(scope)))
+        if body or self._step.method in _WITH_BODY:
+            text.append(f"Content-Length: {len(body)}\r\n")
+        return Request(origin, self._step.method, target, "".join(text).encode("utf-8"), body)
 
     def follow(self, user: VirtualUser, request: Request, status: int, location: str) -> Request:
         """Return the request that a redirect asks for.
@@ -125,22 +154,20 @@ class RequestTemplate:
         if base.origin is not request.origin:
             dropped |= {"authorization", "cookie", "host"}
         headers = [(name, _header_value(name, _value(value, user.scope))) for name, value in self._headers if name.lower() not in dropped]
-        return Request(base.origin, method, target, headers, b"" if becomes_get else request.body)
+        return Request.of(base.origin, method, target, headers, b"" if becomes_get else request.body)
 
-    def _locate(self, user: VirtualUser, url: str, params: Any) -> tuple[Origin, str]:
+    def _place(self, user: VirtualUser, base: Base) -> tuple[Origin, str]:
+        origin = user.shard.origins.origin(base.origin.scheme, base.origin.host, base.origin.port, self._step.tls)
+        place = self._places[base] = origin, base.path
+        return place
+
+    def _locate(self, user: VirtualUser, url: str) -> tuple[Origin, str]:
         if _ABSOLUTE.match(url):
             base = user.shard.origins.base(url, self._step.tls)
-            origin, target = base.origin, _target(url)
-        else:
-            base = user.base if isinstance(user.base, Base) else user.base_for(self._step.tls)
-            origin = user.shard.origins.origin(base.origin.scheme, base.origin.host, base.origin.port, self._step.tls)
-            target = base.path + _target(url if url.startswith("/") else f"/{url}")
-        if params:
-            query = urlencode(
-                [(key, _text(value)) for key, value in (params.items() if isinstance(params, dict) else params)], quote_via=quote
-            )
-            target += ("&" if "?" in target else "?") + query
-        return origin, target
+            return base.origin, _target(url)
+        base = user.base if user.base is not None else user.base_for(self._step.tls)
+        origin, prefix = self._place(user, base)
+        return origin, prefix + _path(url)
 
     def _encode_body(self, scope: Any) -> bytes:
         if self._body is None:
@@ -222,10 +249,50 @@ def _text(value: Any) -> str:
 
 
 def _header_value(name: str, value: Any) -> str:
-    text = _text(value)
-    if _FORBIDDEN.search(text):
-        raise ValueError(f"the value of header {name} holds a line break or another control character")
+    text = value if type(value) is str else _text(value)
+    if not text.isprintable() and _FORBIDDEN.search(text):
+        raise ValueError(f"the value of header {name.rpartition(chr(10))[2].rstrip(': ')} holds a line break or another control character")
     return text
+
+
+def _pieces(headers: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Return header lines as texts, each with the function of the value that follows it, or None: what never changes is one text."""
+    pieces: list[tuple[str, Any]] = []
+    text = ""
+    for name, value in headers:
+        text += f"{name}: "
+        if callable(value):
+            pieces.append((text, value))
+            text = "\r\n"
+        else:
+            text += f"{_header_value(name, value)}\r\n"
+    return [*pieces, (text, None)] if text else pieces
+
+
+def _cookie_header(cookies: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Return the cookies of a step as one header, none when it has none."""
+    if not cookies:
+        return []
+    if not any(callable(value) for _, value in cookies):
+        return [("Cookie", "; ".join(f"{name}={value}" for name, value in cookies))]
+    return [("Cookie", lambda scope: "; ".join([f"{name}={_value(value, scope)}" for name, value in cookies]))]
+
+
+def _path(url: str) -> str:
+    """Return path and query of a relative URL as they are sent; one that needs no quoting stays as it is."""
+    if url[:1] == "/" and url[:2] != "//" and _CLEAN.fullmatch(url):
+        return url
+    return _target(url if url.startswith("/") else f"/{url}")
+
+
+def _query(params: Any) -> str:
+    """Return parameters as a query; names and values of letters and digits stay as they are."""
+    words = []
+    for key, value in params.items() if isinstance(params, dict) else params:
+        text = value if isinstance(value, str) else str(value) if type(value) is int else _text(value)
+        plain = text.isalnum() and text.isascii()
+        words.append(f"{quote(key, safe='')}={text if plain else quote(text, safe='')}")
+    return "&".join(words)
 
 
 def _target(url: str) -> str:

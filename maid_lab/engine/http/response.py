@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from maid_lab.engine.http.head import Head
+    from maid_lab.engine.http.request import Request
 
 __all__ = ["Response"]
 
@@ -17,6 +18,7 @@ __all__ = ["Response"]
 MAX_DECODED: Final = 64 * 1024 * 1024
 
 _UNSET: Final = object()
+_scan: Final = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # the scanner behind `loads`, there since Python 2.6
 _TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
@@ -25,21 +27,19 @@ class Response:
 
     Attributes
     ----------
-    url : str
-        Absolute URL of the request that was answered, after redirects.
     service_s : float
         Service time in seconds.
     size : int
         Bytes of the body as sent, before decoding.
     """
 
-    __slots__ = ("_decoded", "_json", "_raw", "_text", "head", "service_s", "url")
+    __slots__ = ("_decoded", "_json", "_raw", "_request", "_text", "head", "service_s")
 
-    def __init__(self, head: Head, body: bytes, *, url: str, service_s: float) -> None:
+    def __init__(self, head: Head, body: bytes, *, request: Request, service_s: float) -> None:
         self.head = head
         self._raw = body
         self._decoded: bytes | None = None
-        self.url = url
+        self._request = request
         self.service_s = service_s
         self._text: Any = _UNSET
         self._json: Any = _UNSET
@@ -48,6 +48,11 @@ class Response:
     def status(self) -> int:
         """HTTP status."""
         return self.head.status
+
+    @property
+    def url(self) -> str:
+        """Absolute URL of the request that was answered, after redirects."""
+        return self._request.url
 
     @property
     def size(self) -> int:
@@ -75,8 +80,8 @@ class Response:
         ValueError
             If the coding is unknown or broken.
         """
-        coding = self.head.get(b"content-encoding").strip().lower()
-        if not coding or coding == b"identity":
+        coding = self.head.coding
+        if not coding:
             return
         if coding not in (b"gzip", b"x-gzip", b"deflate"):
             raise ValueError(f"the answer has the content coding {coding.decode('latin-1')}, which was not asked for")
@@ -106,7 +111,7 @@ class Response:
         """
         if self._json is _UNSET:
             try:
-                self._json = json.loads(self.body)
+                self._json = parse_json(self.body)
             except (ValueError, RecursionError):
                 raise ValueError("the body is not JSON") from None
         return self._json
@@ -116,6 +121,22 @@ class Response:
         """Text of the HTML title, None when there is none."""
         match = _TITLE.search(self.text)
         return unescape(match.group(1)).strip() if match else None
+
+
+def parse_json(body: bytes) -> Any:
+    """Return the value of a JSON text; that of UTF-8 without white space around it, which is nearly all, without the library's preparations.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON.
+    """
+    try:
+        text = body.decode()
+        value, end = _scan(text, 0)
+    except (ValueError, StopIteration):
+        return json.loads(body)
+    return value if end == len(text) else json.loads(body)
 
 
 def _inflate(data: bytes, *, raw_allowed: bool) -> bytes:
