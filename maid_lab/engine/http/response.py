@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.head import Head
     from maid_lab.engine.http.request import Request
 
-__all__ = ["Response"]
+__all__ = ["Response", "parse_json"]
 
 #: Limit of decoded bodies: a few kilobytes of gzip can hold gigabytes.
 MAX_DECODED: Final = 64 * 1024 * 1024
