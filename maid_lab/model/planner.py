@@ -25,6 +25,7 @@ from maid_lab.model.planning.steps import StepPlanner, fragment_names, think_ste
 from maid_lab.model.planning.walks import has_relative_url
 from maid_lab.model.recipe.identity import content_hash
 from maid_lab.model.recipe.loading import Loaded
+from maid_lab.model.recipe.loads import Replay
 from maid_lab.model.recipe.scopes import Names, defined_in, names_of
 from maid_lab.model.recipe.target import DataSet
 from maid_lab.model.recipe.top import Recipe, Scenario
@@ -146,6 +147,8 @@ class _Planner:
         data = self._data_sets()
         recordings = Recordings(read=self._read_recording, base_dir=self._loaded.base_dir, recipe=recipe, scenarios=scenarios)
         loads = plan_loads(recipe, scenarios, self._overrides, seed, context, recordings)
+        if not loads and any(isinstance(load, Replay) for load in recipe.load):
+            raise PlanningError  # nothing is known of its rows, so all names of them would be reported too
         self._recorded = recorded_fields(scenarios, loads, context)
         planned = tuple(self._scenario(scenario, self._index_of(scenario)) for scenario in scenarios)
         setup, teardown = self._once("setup"), self._once("teardown")

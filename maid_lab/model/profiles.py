@@ -138,14 +138,15 @@ def plan_text(segments: Sequence[Segment]) -> str:
     stages, level = [], 0.0
     for segment in segments:
         if segment.level_from != level:
-            stages.append(f"{segment.level_from:g},0s")
-        stages.append(f"{segment.level_to:g},{_seconds(segment.end_s - segment.start_s)}")
+            stages.append(f"{_decimal(segment.level_from)},0s")
+        stages.append(f"{_decimal(segment.level_to)},{_decimal(segment.end_s - segment.start_s)}s")
         level = segment.level_to
     return ";".join(stages)
 
 
-def _seconds(length: float) -> str:
-    return f"{length:g}s" if length >= 1 or length == 0 else f"{length * 1000:g}ms"
+def _decimal(value: float) -> str:
+    """Return a number as a test plan can be written: without exponent, to a millionth."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def plan_stages(text: str) -> tuple[tuple[float, float], ...]:
