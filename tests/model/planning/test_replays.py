@@ -33,10 +33,10 @@ def test_starts_have_their_times_scenarios_and_rows(tmp_path: Any) -> None:
     assert errors(result) == []
     assert result.plan is not None
     (load,) = result.plan.loads
-    assert load.due_s == (0, 1.5, 1.5, 3.25)
+    assert list(load.due_s) == [0, 1.5, 1.5, 3.25]
     # A start that names no scenario has its turn in the order of weights: browse, buy, browse, browse.
-    assert load.order == (1, 1, 0, 0)
-    assert load.rows == ({"sku": "a"}, {"sku": "b"}, {"sku": "c"}, {"sku": "d"})
+    assert list(load.order) == [1, 1, 0, 0]
+    assert list(load.rows) == [{"sku": "a"}, {"sku": "b"}, {"sku": "c"}, {"sku": "d"}]
     assert [(segment.start_s, segment.level_from) for segment in load.segments] == [(0, 1), (1, 2), (2, 0), (3, 1)]
     assert (load.model, load.end_s, load.peak) == ("rate", 4, 2)
 
