@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.support.processes import descendants, end, mark_environment, marked
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytest_plugins = ["tests.support.targets"]
+
+# How long an example takes says how busy the machine is, nothing else.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 #: Variables that would let the machine's own set-up reach into a test.
 _FOREIGN = ("MAID_", "JUPYTER_", "IPYTHON", "OPENAI_", "ANTHROPIC_")
