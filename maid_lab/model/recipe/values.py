@@ -47,7 +47,10 @@ def _check_range(parameter: Parameter, typed: Any) -> None:
     for limit, below in ((parameter.min, True), (parameter.max, False)):
         if limit is None:
             continue
-        bound = _CONVERT[parameter.type](limit)
+        try:
+            bound = _CONVERT[parameter.type](limit)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ParameterError(f"its {'min' if below else 'max'} is wrong: {error}") from None
         if (typed < bound) if below else (typed > bound):
             raise ParameterError(f"{typed:g} is {'below the least' if below else 'above the greatest'} value {limit}")
 

@@ -38,6 +38,7 @@ def test_each_mistake_is_named_with_its_place(old: str, new: str, code: str, lin
     ("head", "code", "pointer", "words"),
     [
         ("parameters: [{key: u, type: integer, default: 5, min: 10}]", "E223", "/parameters/0/default", "below the least value 10"),
+        ("parameters: [{key: u, type: integer, default: 5, max: many}]", "E223", "/parameters/0/default", "its max is wrong: 'many' is not a number"),
         ("parameters: [{key: u, type: duration, default: soon}]", "E223", "/parameters/0/default", "not a duration"),
         ("parameters: [{key: u, type: enum, options: [a, b], default: c}]", "E223", "/parameters/0/default", "not one of a, b"),
         ("parameters: [{key: u, type: integer, default: 5}]\npresets: {smoke: {v: 1}}", "E221", "/presets/smoke/v", "no parameter"),
