@@ -31,7 +31,7 @@ class FlatLoop:
         What each of them sends.
     """
 
-    __slots__ = ("label", "length", "operations", "requests", "wires")
+    __slots__ = ("label", "length", "only_wire", "operations", "request_label", "requests", "wires")
 
     def __init__(self, label: int, operations: list[HttpOperation], known: list[tuple[Request, bytes, Origin]]) -> None:
         self.label = label
@@ -39,3 +39,6 @@ class FlatLoop:
         self.operations = operations
         self.requests = [request for request, _, _ in known]
         self.wires = [wire for _, wire, _ in known]
+        #: What a loop of one request sends, empty for longer ones: then its row and the iteration's are written together.
+        self.request_label = operations[0].label
+        self.only_wire = self.wires[0] if self.length == 1 else b""

@@ -26,6 +26,7 @@ __all__ = [
     "NONE_U32",
     "RECORD",
     "RECORD_FIELDS",
+    "RECORD_PAIR",
     "RECORD_SIZE",
     "SETUP_USER",
     "USERS_LABEL",
@@ -123,6 +124,9 @@ RECORD_FIELDS: Final = (
 )
 RECORD: Final = struct.Struct("<qIIIIIIIIHhHH")
 RECORD_SIZE: Final = RECORD.size
+
+#: A request's record and that of the iteration which it ends, packed in one call.
+RECORD_PAIR: Final = struct.Struct(RECORD.format + RECORD.format[1:])
 
 #: An extension repeats as absolute stamps (ns since the run's start) what the record before it may have had to cut; −1 = none.
 #: `connected` is −1 when the

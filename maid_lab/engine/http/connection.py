@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.engine.exchange import CappedBody
 from maid_lab.engine.http.head import CHUNKED, UNTIL_CLOSE, Chunks, Head, cached_head, parse_head
-from maid_lab.model.rows import FLAG_REUSED, NONE_U32, RECORD_SIZE, Outcome
+from maid_lab.model.rows import FLAG_REUSED, NONE_U32, RECORD_PAIR, RECORD_SIZE, Outcome
 
 if TYPE_CHECKING:
     from maid_lab.engine.flat import FlatLoop
@@ -31,6 +31,8 @@ __all__ = ["Connection"]
 MAX_HEAD: Final = 65536
 
 _READ_SIZE: Final = 65536
+_PAIR_SIZE: Final = RECORD_PAIR.size
+_pack_pair: Final = RECORD_PAIR.pack_into
 _WOULD_BLOCK: Final = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _STATUS_START: Final = b"HTTP/1."
 
@@ -209,6 +211,10 @@ class Connection:
                 blocked = start - self.intended
                 user = self.user
                 if service < NONE_U32 > blocked:
+                    flat = user.flat
+                    if flat is not None and flat.only_wire and not user.leaving and now - user.iteration_ns < NONE_U32:
+                        self._again(flat, user, now, head.status, size)
+                        return
                     recorder = self._recorder
                     position = recorder.position
                     recorder.pack(
@@ -221,7 +227,6 @@ class Connection:
                         recorder.flush()
                     self.operation = None
                     user.ready_ns = now
-                    flat = user.flat
                     if flat is None or user.leaving:
                         user.step(True)  # noqa: FBT003 - the result of the operation
                     else:
@@ -246,6 +251,34 @@ class Connection:
         self._body = [body]
         reusable = head.keep_alive and not self._out and operation.reuse != "none"
         operation.finish(self, head, body, now, reusable=reusable)
+
+    def _again(self, flat: FlatLoop, user: VirtualUser, now: int, status: int, size: int) -> None:
+        """Write the rows of a loop's only request and of its iteration, and send the request again."""
+        recorder, start, began, iteration = self._recorder, self.start, user.iteration_ns, user.iteration
+        position, zero, number, flags = recorder.position, recorder.zero_ns, user.number, user.flags
+        service, blocked = now - start, start - self.intended
+        _pack_pair(
+            recorder.buffer, position, start - zero, service, blocked, service, blocked // 1000, number, iteration, self.bytes_out, size,
+            flat.request_label, status, 0, flags | FLAG_REUSED,
+            began - zero, now - began, 0, NONE_U32, 0, number, iteration, 0, 0, flat.label, -1, 0, flags,
+        )  # fmt: skip
+        recorder.position = position = position + _PAIR_SIZE
+        if position >= recorder.limit:
+            recorder.flush()
+        user.iteration = iteration + 1
+        user.iteration_ns = user.ready_ns = self.intended = now
+        self.start = monotonic_ns()
+        wire = flat.only_wire
+        try:
+            sent = self._write(wire)
+        except _WOULD_BLOCK:
+            sent = 0
+        except OSError as error:
+            self._loop.call_soon(self._broken_if, flat.operations[0], error)
+            return
+        if sent != self.bytes_out:
+            self._out = memoryview(wire)[sent:]
+            self._loop.add_writer(self._fd, self._writable)
 
     def _leap(self, flat: FlatLoop, user: VirtualUser, now: int) -> None:
         """Send the next request of a flat loop, at its end with the row of the iteration."""
