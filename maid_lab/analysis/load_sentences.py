@@ -1,4 +1,4 @@
-"""What a spike or a soak was run for, in sentences: the same on the console and in every report."""
+"""What a search, a spike or a soak was run for, in sentences: the same on the console and in every report."""
 
 from __future__ import annotations
 
@@ -13,9 +13,20 @@ _SIGNS: Final = {"rising": "▲", "falling": "▼", "none": "=", "unknown": "?"}
 
 
 def load_sentences(summary: Mapping[str, Any]) -> list[str]:
-    """Return what the summary of a run, as JSON data, says about recovery and trends; empty for loads that ask for neither."""
+    """Return what the summary of a run, as JSON data, says about capacity, recovery and trends; empty for loads that ask for none."""
+    found = [_capacity(summary["capacity"])] if summary.get("capacity") else []
     recoveries = [_recovery(item) for item in summary.get("recoveries") or ()]
-    return recoveries + [_trend(item) for item in summary.get("trends") or ()]
+    return found + recoveries + [_trend(item) for item in summary.get("trends") or ()]
+
+
+def _capacity(item: Mapping[str, Any]) -> str:
+    objectives, probes = " and ".join(item["objectives"]), len(item["probes"])
+    end = f"after {probes} probe{'s' if probes != 1 else ''}: {item['reason']}"
+    bound = " There the generator was at its limit, not the target." if item["limited_by_generator"] else ""
+    if item["level"] is None:
+        return f"Capacity: no level held {objectives} ({end}).{bound}"
+    bad = f"; {item['next_bad']:g} did not" if item["next_bad"] is not None else ""
+    return f"Capacity: {item['level']:g} {item['unit']} held {objectives}{bad} ({end}).{bound}"
 
 
 def _recovery(item: Mapping[str, Any]) -> str:

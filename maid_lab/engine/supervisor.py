@@ -279,7 +279,7 @@ class Supervisor:
         if self._state is RunStatus.RUNNING and prober.step(elapsed, self._view.bound_seconds):
             self._course.found(prober.best, prober.probes, prober.reason)
             level = f"{prober.best['level']:g} {self._unit}" if prober.best else "no level"
-            self._event("capacity", f"the search is over, {prober.reason}: {level} held", best=prober.best)
+            self._event("capacity", f"the search is over, {prober.reason}: {level} held", best=prober.best, reason=prober.reason)
             self._steering.end(self._searching, elapsed)
 
     def _probe_at(self, level: float) -> None:

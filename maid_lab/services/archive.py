@@ -176,7 +176,7 @@ def _columns(content: ReportContent) -> dict[str, Any]:
     summary = content.summary
     times = summary.overall.times.to_json()
     return {
-        "metrics_json": {**summary.to_json(), "thresholds": content.judgement.to_json()["thresholds"]},
+        "metrics_json": {**content.summary_json(), "thresholds": content.judgement.to_json()["thresholds"]},
         "total_requests": summary.totals.sent,
         "failed_requests": summary.totals.failures,
         "throughput_rps": summary.totals.throughput,

@@ -1,22 +1,13 @@
-"""One HTTP/1.1 connection of a virtual user: connect, TLS, send, receive, record.
-
-The socket is read and written directly from the loop's readiness callbacks, for plain and TLS alike. asyncio's own TLS transport reaches
-a fifth of the
-speed of a non-blocking `ssl.SSLSocket` on the descriptor, and for plain sockets this path is as fast as uvloop's transports, so there is
-one path.
-"""
+"""One HTTP/1.1 connection of a virtual user: send, receive, record."""
 
 from __future__ import annotations
 
-import errno
-import os
-import socket
-import ssl
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from maid_lab.engine.exchange import CappedBody
 from maid_lab.engine.http.head import CHUNKED, UNTIL_CLOSE, Chunks, Head, cached_head, parse_head
+from maid_lab.engine.http.link import WOULD_BLOCK, Link
 from maid_lab.model.rows import FLAG_REUSED, NONE_U32, RECORD_PAIR, RECORD_SIZE, Outcome
 
 if TYPE_CHECKING:
@@ -33,17 +24,14 @@ MAX_HEAD: Final = 65536
 _READ_SIZE: Final = 65536
 _PAIR_SIZE: Final = RECORD_PAIR.size
 _pack_pair: Final = RECORD_PAIR.pack_into
-_WOULD_BLOCK: Final = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _STATUS_START: Final = b"HTTP/1."
 
 
-class Connection:
+class Connection(Link):
     """A connection and the exchange that is on it.
 
     Attributes
     ----------
-    operation : HttpOperation or None
-        The request being exchanged; None while the connection is idle.
     intended, start, connected, first_byte : int
         Stamps of the exchange, monotonic ns; −1 for none. `connected` is −1 on a reused connection.
     bytes_out, bytes_in : int
@@ -55,30 +43,21 @@ class Connection:
     """
 
     __slots__ = (
-        "_body", "_chunks", "_fd", "_left", "_loop", "_out", "_raw", "_read", "_recorder", "_socket", "_stage", "_write", "attempt",
-        "bytes_in", "bytes_out",
-        "connected", "first_byte", "head", "hops", "intended", "is_proven", "is_quick", "last_read", "operation", "origin", "start", "user", "wire",
+        "_body", "_chunks", "_left", "_raw", "_recorder", "attempt", "bytes_in", "bytes_out", "first_byte", "head", "hops", "is_proven",
+        "is_quick", "last_read",
     )  # fmt: skip
 
     first_byte: int
     bytes_in: int
     head: Head | None
-    wire: bytes
     _raw: bytes
     _left: int
     _body: list[bytes] | None
     _chunks: Chunks | None
-    _out: memoryview[int] | bytes
 
     def __init__(self, origin: Origin, user: VirtualUser) -> None:
-        self.origin = origin
-        self.user = user
-        self.operation: HttpOperation | None = None
-        self._loop = user.shard.loop
+        super().__init__(origin, user)
         self._recorder = user.shard.recorder
-        self._socket: Any = None
-        self._fd = -1
-        self._stage = "new"
         self.is_quick = False
         self.is_proven = False
         self.attempt = 0
@@ -96,77 +75,17 @@ class Connection:
         self.start = monotonic_ns()
         try:
             sent = self._write(wire)
-        except _WOULD_BLOCK:
+        except WOULD_BLOCK:
             sent = 0
         except OSError as error:
             # The reader callback would report it too, but only if the user is not stepped from here: results must come later.
             self._loop.call_soon(self._broken_if, operation, error)
             return
         if sent != len(wire):
-            self._out = memoryview(wire)[sent:]
-            self._loop.add_writer(self._fd, self._writable)
+            self.send_rest(wire, sent)
 
-    def open(self, operation: HttpOperation, wire: bytes, intended: int) -> None:
-        """Connect, then send the request; connecting counts as part of its service time."""
-        self.operation = operation
-        self.intended = intended
-        self.wire = wire
-        self.start = monotonic_ns()
-        family, address = self.origin.next_address()
-        try:
-            self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._fd = self._socket.fileno()
-            code = self._socket.connect_ex(address)
-        except OSError as error:
-            code = error.errno or errno.EIO
-        if code not in (0, errno.EINPROGRESS):
-            self._loop.call_soon(self._connect_failed, operation, code)
-            return
-        self._stage = "connecting"
-        self.user.shard.connections.add(self)
-        self._loop.add_writer(self._fd, self._connect_done)
-
-    def _connect_done(self) -> None:
-        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
-            self._connect_failed(self.operation, code)
-            return
-        self._loop.remove_writer(self._fd)
-        if self.origin.context is None:
-            self._read, self._write = self._socket.recv, self._socket.send
-            self._established()
-            return
-        self._stage = "tls"
-        try:
-            self._socket = self.origin.context.wrap_socket(
-                self._socket, server_hostname=self.origin.server_name, do_handshake_on_connect=False, suppress_ragged_eofs=True
-            )
-        except (OSError, ValueError) as error:
-            self._tls_failed(error)
-            return
-        # wrap_socket takes the descriptor over: the number stays the same.
-        self._read, self._write = self._socket.recv, self._socket.send
-        self._handshake()
-
-    def _handshake(self) -> None:
-        self._loop.remove_writer(self._fd)
-        try:
-            self._socket.do_handshake()
-        except ssl.SSLWantReadError:
-            self._loop.add_reader(self._fd, self._handshake)
-        except ssl.SSLWantWriteError:
-            self._loop.remove_reader(self._fd)
-            self._loop.add_writer(self._fd, self._handshake)
-        except OSError as error:
-            self._tls_failed(error)
-        else:
-            self._established()
-
-    def _established(self) -> None:
-        self.connected = monotonic_ns()
-        self._stage = "open"
-        self._loop.add_reader(self._fd, self.readable)
+    def established(self) -> None:
+        """Send the request that the connection was opened for; connecting counts as part of its service time."""
         operation = self.operation
         if operation is None:
             return
@@ -176,17 +95,15 @@ class Connection:
         self.is_quick = False
         self.wire = b""
 
-    def _writable(self) -> None:
-        try:
-            sent = self._write(self._out)
-        except _WOULD_BLOCK:
-            return
-        except OSError as error:
-            self._broken(error)
-            return
-        self._out = self._out[sent:]
-        if not self._out:
-            self._loop.remove_writer(self._fd)
+    def opened(self) -> None:
+        """Let the worker watch its times."""
+        self.user.shard.connections.add(self)
+
+    def closed(self) -> None:
+        """Leave the user and the worker."""
+        self.user.shard.connections.discard(self)
+        if self.user.connections.get(self.origin) is self:
+            del self.user.connections[self.origin]
 
     # ---- receiving
 
@@ -194,7 +111,7 @@ class Connection:
         """Take what the socket has; called by the loop."""
         try:
             data = self._read(_READ_SIZE)
-        except _WOULD_BLOCK:
+        except WOULD_BLOCK:
             return
         except OSError as error:
             self._broken(error)
@@ -271,14 +188,13 @@ class Connection:
         wire = flat.only_wire
         try:
             sent = self._write(wire)
-        except _WOULD_BLOCK:
+        except WOULD_BLOCK:
             sent = 0
         except OSError as error:
             self._loop.call_soon(self._broken_if, flat.operations[0], error)
             return
         if sent != self.bytes_out:
-            self._out = memoryview(wire)[sent:]
-            self._loop.add_writer(self._fd, self._writable)
+            self.send_rest(wire, sent)
 
     def _leap(self, flat: FlatLoop, user: VirtualUser, now: int) -> None:
         """Send the next request of a flat loop, at its end with the row of the iteration."""
@@ -402,20 +318,6 @@ class Connection:
             self.is_proven = True
             self._reset()
 
-    def _has_ended(self) -> bool:
-        """Whether the server has closed the connection right behind its answer, without having said that it would.
-
-        Asked behind the first answer only: a server that does this does it from the first answer on.
-        """
-        if self.origin.context is not None:
-            return False
-        try:
-            return not self._socket.recv(1, socket.MSG_PEEK)
-        except _WOULD_BLOCK:
-            return False
-        except OSError:
-            return True
-
     def _reset(self) -> None:
         self.intended = self.start = self.last_read = 0
         self.connected = self.first_byte = -1
@@ -441,68 +343,9 @@ class Connection:
         return "read" if operation.read_ns and now - waited_from > operation.read_ns else ""
 
     @property
-    def stage(self) -> str:
-        """What the connection is doing: connecting, in the TLS handshake, open or closed."""
-        return {"connecting": "connecting", "tls": "in the TLS handshake", "open": "waiting for the answer"}.get(self._stage, "closed")
-
-    @property
     def kept_body(self) -> bytes:
         """What was kept of the answer's body so far: all for a step that wants to see it, else the beginning of a failed one."""
         return b"".join(self._body) if self._body else b""
-
-    def close(self) -> None:
-        """Close the socket; the connection leaves its user and the worker."""
-        if self._stage == "closed":
-            return
-        self._stage = "closed"
-        if self._fd >= 0:
-            self._loop.remove_reader(self._fd)
-            self._loop.remove_writer(self._fd)
-            self._socket.close()
-        self.user.shard.connections.discard(self)
-        if self.user.connections.get(self.origin) is self:
-            del self.user.connections[self.origin]
-
-    # ---- errors, translated once
-
-    def _broken_if(self, operation: HttpOperation, error: OSError) -> None:
-        if self.operation is operation and self._stage != "closed":
-            self._broken(error)
-
-    def _broken(self, error: OSError) -> None:
-        if self.operation is None:
-            self.close()
-        elif isinstance(error, ssl.SSLError):
-            self.fail(Outcome.TLS_ERROR, f"TLS: {_reason(error)}")
-        elif isinstance(error, ConnectionError):
-            self.fail(Outcome.RESET, "the server reset the connection")
-        else:
-            self.fail(Outcome.RESET, f"the connection broke: {error.strerror or error}")
-
-    def _connect_failed(self, operation: HttpOperation | None, code: int) -> None:
-        if self.operation is not operation:
-            return
-        self.fail(Outcome.CONNECT_ERROR, f"{self.origin!r}: {_CONNECT_ADVICE.get(code) or os.strerror(code)}")
-
-    def _tls_failed(self, error: OSError | ValueError) -> None:
-        if isinstance(error, ConnectionError):
-            self.fail(Outcome.TLS_ERROR, "TLS handshake: the server closed the connection")
-        else:
-            self.fail(Outcome.TLS_ERROR, f"TLS handshake: {_reason(error)}")
-
-
-_CONNECT_ADVICE: Final = {
-    errno.ECONNREFUSED: "connection refused: nothing listens there",
-    errno.EADDRNOTAVAIL: "no free local port: too many connections were opened in the last minute; keep connections alive",
-    errno.EMFILE: "too many open files: raise the limit (ulimit -n)",
-}
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate was not accepted: {error.verify_message}"
-    reason = getattr(error, "reason", None)
-    return str(reason or error).replace("_", " ").lower()
 
 
 def _refuse_hopeless(raw: bytes) -> None:

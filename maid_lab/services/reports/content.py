@@ -10,6 +10,7 @@ from maid_lab.model.thresholds import parse_threshold
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from maid_lab.analysis.capacity import Capacity
     from maid_lab.analysis.summary_values import Summary
     from maid_lab.analysis.verdict import Judgement
     from maid_lab.model.plan import Plan
@@ -35,6 +36,11 @@ class ReportContent:
     summary: Summary
     judgement: Judgement
     command: str
+    capacity: Capacity | None = None
+
+    def summary_json(self) -> dict[str, Any]:
+        """Return the summary as JSON data, with what a search for capacity found."""
+        return {**self.summary.to_json(), "capacity": None if self.capacity is None else self.capacity.to_json()}
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON data: run, plan_hash, seed, command, verdict, summary with thresholds."""
@@ -47,7 +53,7 @@ class ReportContent:
             "seed": self.plan.seed,
             "command": self.command,
             "verdict": judged["verdict"],
-            "summary": {**self.summary.to_json(), "thresholds": judged["thresholds"]},
+            "summary": {**self.summary_json(), "thresholds": judged["thresholds"]},
         }
 
 
@@ -59,6 +65,7 @@ def gather(run: RunRecordLike, files: RunFiles, plan: Plan, *, command: str = ""
     command : str
         The command line that repeats the run; made from the plan when empty.
     """
+    from maid_lab.analysis.capacity import capacity_of
     from maid_lab.analysis.summary import APDEX_T_MS, summarise
     from maid_lab.analysis.verdict import judge
 
@@ -72,6 +79,7 @@ def gather(run: RunRecordLike, files: RunFiles, plan: Plan, *, command: str = ""
         summary=summarise(files.requests, plan=plan, series=files.series or None, apdex_t_ms=named_t, **rows),
         judgement=judge(thresholds, files.requests, plan=plan, series=files.series or None, **rows),
         command=command or _command(plan),
+        capacity=capacity_of(files.requests, files.log, plan=plan),
     )
 
 

@@ -65,7 +65,7 @@ def markdown_report(content: ReportContent) -> str:
             for row in (*content.summary.requests, content.summary.overall)
         ),
         "",
-        *(f"- {_plain(sentence)}" for sentence in load_sentences(content.summary.to_json())),
+        *(f"- {_plain(sentence)}" for sentence in load_sentences(content.summary_json())),
         f"Times are {content.summary.latency} times of requests with outcome ok.",
         f"<code>{_plain(content.command)}</code> · plan <code>{content.plan.plan_hash[:12]}</code>",
     ]

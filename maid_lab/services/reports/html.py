@@ -51,7 +51,7 @@ def html_report(content: ReportContent) -> str:
         notices=_notices(content),
         drawings=drawings(content),
         samples=[(sample, *exchange_text(sample)) for sample in content.files.samples[:_MAX_SAMPLES]],
-        load_sentences=load_sentences(content.summary.to_json()),
+        load_sentences=load_sentences(content.summary_json()),
         events=[event for event in content.files.log if event.get("message")][:_MAX_EVENTS],
         command=content.command,
         max_rows=MAX_TABLE_ROWS,
