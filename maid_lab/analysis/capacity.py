@@ -96,9 +96,7 @@ def capacity_of(requests: pl.LazyFrame, log: Iterable[Mapping[str, Any]], *, pla
 
 def _probe(entry: Mapping[str, Any], requests: pl.LazyFrame, plan: Plan) -> Probe:
     begin, end = (round(entry[key] * NS_PER_S) for key in ("from_s", "to_s"))
-    inside = requests.filter(
-        (pl.col("section").cast(pl.String) == "scenario") & (pl.col("start") >= begin) & (pl.col("start") < end) & is_sent()
-    )
+    inside = requests.filter((pl.col("section") == "scenario") & (pl.col("start") >= begin) & (pl.col("start") < end) & is_sent())
     counted = inside.select(requests=pl.len(), failures=is_failure().sum()).collect().row(0, named=True)
     times = inside.filter(is_ok()).select(time_named("latency", plan=plan).alias("latency")).collect()["latency"].to_numpy()
     figures: dict[str, Any] = {

@@ -59,7 +59,7 @@ def heatmap(requests: pl.LazyFrame, *, plan: Plan, metric: str = "latency") -> p
     DataFrame
         second, until_s (edges of the time bin), low_ms, high_ms (edges of the latency bin), count; only cells with rows.
     """
-    rows = _timed(requests.filter((pl.col("section").cast(pl.String) == "scenario") & is_ok()), plan=plan, metric=metric)
+    rows = _timed(requests.filter((pl.col("section") == "scenario") & is_ok()), plan=plan, metric=metric)
     extent = rows.select(last=pl.col("start").max(), low=pl.col("ns").min(), high=pl.col("ns").max()).collect().row(0, named=True)
     if extent["last"] is None:
         return pl.DataFrame(

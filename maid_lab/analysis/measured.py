@@ -35,7 +35,7 @@ class MeasuredWindow:
 def is_measured(*, plan: Plan, after_s: float = 0.0) -> pl.Expr:
     """Whether a row is measured: of section `scenario` and started within the measured time, and after `after_s` seconds of the run."""
     from_ns = round(max(plan.warmup_end_s, after_s) * NS_PER_S)
-    measured = (pl.col("section").cast(pl.String) == "scenario") & (pl.col("start") >= from_ns)
+    measured = (pl.col("section") == "scenario") & (pl.col("start") >= from_ns)
     return measured & (pl.col("start") < round(plan.measured_until_s * NS_PER_S)) if plan.measured_until_s else measured
 
 

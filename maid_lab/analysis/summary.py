@@ -11,7 +11,7 @@ from maid_lab.analysis.cells import Cell, CellGroup, Samples, cells_of, cells_qu
 from maid_lab.analysis.error_clusters import cluster
 from maid_lab.analysis.generator import generator_health, lag_query
 from maid_lab.analysis.measured import is_measured, measured_window
-from maid_lab.analysis.outcomes import is_failure, is_sent
+from maid_lab.analysis.outcomes import comparable, is_failure, is_sent
 from maid_lab.analysis.quantiles import TimeStats
 from maid_lab.analysis.recovery import recoveries
 from maid_lab.analysis.summary_values import (
@@ -82,7 +82,8 @@ def summarise(
     -----
     Memory: 16 bytes for each measured request while it runs.
     """
-    requests = _completed(requests)
+    requests = _completed(comparable(requests))
+    iterations, transactions = (None if frame is None else comparable(frame) for frame in (iterations, transactions))
     window = measured_window(requests, plan=plan)
     # One after the other: collected together they were slower and held all columns in memory at once.
     queries = (
@@ -224,7 +225,7 @@ def _users_query(requests: pl.LazyFrame, *, plan: Plan) -> pl.LazyFrame:
 
 def _flight_query(requests: pl.LazyFrame, *, plan: Plan, window: MeasuredWindow) -> pl.LazyFrame:
     begin, end = round(window.start_s * NS_PER_S), round(window.end_s * NS_PER_S)
-    sections = pl.col("section").cast(pl.String) == "scenario"
+    sections = pl.col("section") == "scenario"
     open_ns = (pl.min_horizontal("end", pl.lit(end)) - pl.max_horizontal("start", pl.lit(begin))).clip(lower_bound=0)
     measured = is_measured(plan=plan)
     return requests.filter(sections & is_sent()).select(

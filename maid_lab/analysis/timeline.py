@@ -101,7 +101,7 @@ def planned_level(plan: Plan) -> pl.DataFrame:
 
 
 def _scenario_rows(requests: pl.LazyFrame) -> pl.LazyFrame:
-    return requests.filter(pl.col("section").cast(pl.String) == "scenario")
+    return requests.filter(pl.col("section") == "scenario")
 
 
 def _bin(stamp: pl.Expr, width_s: float) -> pl.Expr:

@@ -10,7 +10,7 @@ import polars as pl
 from maid_lab.analysis.drops import due_starts
 from maid_lab.analysis.generator import BOUND_SHARE_LIMIT, generator_bound_share
 from maid_lab.analysis.measured import is_measured, measured_window
-from maid_lab.analysis.outcomes import is_sent
+from maid_lab.analysis.outcomes import comparable, is_sent
 from maid_lab.analysis.selectors import selected
 from maid_lab.analysis.threshold_rows import threshold_rows
 from maid_lab.analysis.times import TIMES, time_named
@@ -120,7 +120,8 @@ def judge(
     A selector `transaction:` looks at the rows of the transactions themselves where they are given, unless the metric is one that only
     requests have (`ttfb`, `connect`, `blocked`, bytes); every other selector looks at requests.
     """
-    judge_one = _Judge(requests, plan=plan, transactions=transactions, iterations=iterations, series=series)
+    loops, groups = (None if frame is None else comparable(frame) for frame in (iterations, transactions))
+    judge_one = _Judge(comparable(requests), plan=plan, transactions=groups, iterations=loops, series=series)
     results = tuple(judge_one(threshold) for threshold in thresholds)
     return Judgement(results=results, verdict=verdict_of(results))
 
