@@ -29,7 +29,7 @@ from maid_lab.model.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 __all__ = ["Fold", "Recorder"]
@@ -42,6 +42,8 @@ MAX_ERRORS: Final = 1000
 
 _ROW_TYPE: Final = np.dtype(list(RECORD_FIELDS))
 _BUCKETS: Final = 1 << 14
+#: Widest range of keys that is counted in place.
+_SPREAD: Final = 1 << 17
 
 
 class Fold:
@@ -237,36 +239,43 @@ class Recorder:
             os.close(self._names_fd)
 
     def _fold(self, rows: np.ndarray[Any, Any]) -> None:
-        outcome = rows["flags"] & FLAG_OUTCOME
-        mask = (outcome != EXTENSION_MARK) & (rows["label"] != USERS_LABEL)
-        rows, outcome = rows[mask], outcome[mask].astype(np.int64)
-        if not len(rows):
-            return
+        outcome, label = rows["flags"] & FLAG_OUTCOME, rows["label"]
+        if outcome.any() or not label.all():
+            rows = rows[(outcome != EXTENSION_MARK) & (label != USERS_LABEL)]
+            if not len(rows):
+                return
+            outcome, label = rows["flags"] & FLAG_OUTCOME, rows["label"]
         fold = self.fold
         fold.rows += len(rows)
         self.rows += len(rows)
         fold.bytes_in += int(rows["bytes_in"].sum(dtype=np.int64))
         fold.lag_us = max(fold.lag_us, int(rows["lag"].max()))
-        label = rows["label"].astype(np.int64)
-        _add(fold.outcomes, label * 16 + outcome, lambda key: (key // 16, key % 16))
-        good = outcome == Outcome.OK
-        durations = rows["service"][good].astype(np.int64)
+        label = label.astype(np.int64)
+        for key, count in _counted(label * 16 + outcome):
+            fold.outcomes[key // 16, key % 16] += count
+        durations = rows["service"].astype(np.int64)
         if self.open_model:
-            durations += rows["blocked"][good]
-        keys, counts = np.unique(label[good] * _BUCKETS + buckets_of(durations), return_counts=True)
+            durations += rows["blocked"]
+        keys = label * _BUCKETS + buckets_of(durations)
+        if outcome.any():
+            good = outcome == Outcome.OK
+            keys, bad = keys[good], ~good
+            for key, count in _counted((label[bad] * 16 + outcome[bad]) * 65536 + rows["error"][bad]):
+                fold.errors[key // 65536 // 16, key // 65536 % 16, key % 65536] += count
         histograms = fold.histograms
-        for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
+        for key, count in _counted(keys):
             histograms[key] += count
-        if not good.all():
-            bad = ~good
-            _add(
-                fold.errors,
-                (label[bad] * 16 + outcome[bad]) * 65536 + rows["error"][bad],
-                lambda key: (key // 65536 // 16, key // 65536 % 16, key % 65536),
-            )
 
 
-def _add(counter: Counter[Any], keys: np.ndarray[Any, Any], split: Any) -> None:
+def _counted(keys: np.ndarray[Any, Any]) -> Iterable[tuple[int, int]]:
+    """Return how often each key occurs."""
+    if not len(keys):
+        return ()
+    least = int(keys.min())
+    if int(keys.max()) - least < _SPREAD:
+        # Counting in place is four times as fast as sorting, as long as the keys lie together.
+        counts = np.bincount(keys - least)
+        places = np.flatnonzero(counts)
+        return zip((places + least).tolist(), counts[places].tolist(), strict=True)
     values, counts = np.unique(keys, return_counts=True)
-    for key, count in zip(values.tolist(), counts.tolist(), strict=True):
-        counter[split(key)] += count
+    return zip(values.tolist(), counts.tolist(), strict=True)

@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Final
 from tests.benchmarks.harness import Context, Table, render, say, write_json
 from tests.benchmarks.install import install_peers
 from tests.benchmarks.journey import journey
+from tests.benchmarks.kill_switch import kill_switch
 from tests.benchmarks.maid import Maid
 from tests.benchmarks.many_users import many_users
+from tests.benchmarks.memory import memory
 from tests.benchmarks.open_model import open_model
 from tests.benchmarks.pinned import CLIENT, TARGET, Failed
+from tests.benchmarks.recording import recording
+from tests.benchmarks.rows import percentiles, rows_to_parquet, summary
 from tests.benchmarks.startup import first_request, import_time
 from tests.benchmarks.static_get import plain, row_size, tls
 from tests.benchmarks.target import nginx
@@ -27,11 +31,17 @@ BENCHMARKS: Final[dict[str, Callable[[Context], Table]]] = {
     "static-get": plain,
     "static-get-tls": tls,
     "journey": journey,
+    "recording": recording,
     "row-size": row_size,
+    "rows-to-parquet": rows_to_parquet,
+    "summary": summary,
+    "percentiles": percentiles,
     "open-model": open_model,
     "many-users": many_users,
     "first-request": first_request,
     "import": import_time,
+    "kill-switch": kill_switch,
+    "memory": memory,
 }
 OUT: Final = Path("build") / "bench.json"
 

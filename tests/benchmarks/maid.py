@@ -78,14 +78,14 @@ class Maid:
         self._folder = folder.absolute()
         self._runs = 0
 
-    def run(self, recipe: str, *, core: int | None = CLIENT, workers: int = 1, flags: tuple[str, ...] = ()) -> Run:
+    def run(self, recipe: str, *, core: int | None = CLIENT, workers: int = 1, flags: tuple[str, ...] = (), limit_s: float = 120.0) -> Run:
         """Run a recipe text and return the run; `core` None leaves it to the scheduler."""
         self._runs += 1
         home = self._folder / f"home-{self._runs}"
         path = self._folder / f"recipe-{self._runs}.yaml"
         path.write_text(recipe, encoding="utf-8")
         command = [MAID, "run", str(path), "--json", "--quiet", "--workers", str(workers), *flags]
-        out = run_pinned(command, core=core, env={"MAID_HOME": str(home)})
+        out = run_pinned(command, core=core, env={"MAID_HOME": str(home)}, limit_s=limit_s)
         record = json.loads(out)
         return Run(record=record, folder=home / "runs" / record["id"])
 
