@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import operator
 import re
 from collections.abc import Callable
@@ -22,6 +23,7 @@ CompiledCheck = Callable[["Response", Any], str]
 
 _MISSING: Final = object()
 _SHOWN: Final = 60
+_INDEX: Final = re.compile(r"\[\d+\]")
 _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "lt": operator.lt,
     "le": operator.le,
@@ -33,12 +35,13 @@ _NUMERIC_WORDS: Final = {"lt": "<", "le": "≤", "gt": ">", "ge": "≥"}
 
 def compile_check(check: Check) -> CompiledCheck:
     """Return the check as a function; an exception inside (no JSON, broken gzip) is a failed check that says so."""
-    read = _reader(check)
-    expected = compile_value(check.value)
-    test = _test(check)
     label = check.text or f"{check.kind} {check.subject}".strip()
+    if check.kind == "schema":
+        return _schema_check(check, label)
+    expected = compile_value(check.value)
     if check.kind == "status" and not callable(expected):
         return _status_check(check, expected, label)
+    read, test = _reader(check), _test(check)
 
     def run(response: Response, scope: Any) -> str:
         try:
@@ -67,9 +70,36 @@ def _status_check(check: Check, expected: Any, label: str) -> CompiledCheck:
     return run
 
 
+def _schema_check(check: Check, label: str) -> CompiledCheck:
+    """Return the check of a JSON body against a JSON Schema; references lead to parts of the schema itself only, nothing is fetched."""
+    import jsonschema
+    from referencing import Registry
+
+    schema = json.loads(_text_of(check.value))
+    validator = jsonschema.validators.validator_for(schema)(schema, registry=Registry())
+
+    def run(response: Response, _scope: Any) -> str:
+        try:
+            error = jsonschema.exceptions.best_match(validator.iter_errors(response.json))
+        except ValueError as problem:
+            return f"check {label}: {problem}"
+        if (error is None) is not check.negated:
+            return ""
+        # Where it is wrong and by which rule, without the value: each would be an error text of its own.
+        return f"check {label}: " + ("must not hold" if error is None else f"{_INDEX.sub('[*]', error.json_path)} breaks {error.validator}")
+
+    return run
+
+
+def _text_of(value: Any) -> str:
+    """Return a text that was escaped because it holds braces."""
+    compiled = compile_value(value)
+    return str(compiled(None) if callable(compiled) else compiled)
+
+
 def needs_body(check: Check) -> bool:
     """Whether the check reads the body."""
-    return check.kind in ("json", "body_contains", "body_matches", "title", "size")
+    return check.kind in ("json", "body_contains", "body_matches", "title", "size", "schema")
 
 
 def _reader(check: Check) -> Callable[[Response], Any]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from maid_lab.engine.http.html import compile_css, compile_xpath
 from maid_lab.engine.http.jsonpath import compile_path
 from maid_lab.model.templates import compile_value
 
@@ -50,13 +51,16 @@ def compile_extract(extract: Extract) -> CompiledExtract:
 
 def needs_body(extract: Extract) -> bool:
     """Whether the extract reads the body."""
-    return extract.source in ("json", "regex")
+    return extract.source in ("json", "regex", "css", "xpath")
 
 
 def _finder(extract: Extract) -> Callable[[Response, CookieJar | None], list[Any]]:
     if extract.source == "json":
         find = compile_path(extract.expr)
         return lambda response, _jar: find(response.json)
+    if extract.source in ("css", "xpath"):
+        select = (compile_css if extract.source == "css" else compile_xpath)(extract.expr, extract.attr)
+        return lambda response, _jar: select(response)
     if extract.source == "regex":
         pattern = re.compile(extract.expr)
         group = min(extract.group, pattern.groups)

@@ -8,6 +8,8 @@ import zlib
 from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
+from maid_lab.engine.http.html import document_of
+
 if TYPE_CHECKING:
     from maid_lab.engine.http.head import Head
     from maid_lab.engine.http.request import Request
@@ -33,7 +35,7 @@ class Response:
         Bytes of the body as sent, before decoding.
     """
 
-    __slots__ = ("_decoded", "_json", "_raw", "_request", "_text", "head", "service_s")
+    __slots__ = ("_decoded", "_document", "_json", "_raw", "_request", "_text", "head", "service_s")
 
     def __init__(self, head: Head, body: bytes, *, request: Request, service_s: float) -> None:
         self.head = head
@@ -43,6 +45,7 @@ class Response:
         self.service_s = service_s
         self._text: Any = _UNSET
         self._json: Any = _UNSET
+        self._document: Any = None
 
     @property
     def status(self) -> int:
@@ -115,6 +118,19 @@ class Response:
             except (ValueError, RecursionError):
                 raise ValueError("the body is not JSON") from None
         return self._json
+
+    @property
+    def document(self) -> Any:
+        """Root element of the body's markup.
+
+        Raises
+        ------
+        ValueError
+            If it has none.
+        """
+        if self._document is None:
+            self._document = document_of(self)
+        return self._document
 
     @property
     def title(self) -> str | None:

@@ -50,11 +50,16 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extract:
-    """One value taken from an answer; `source` is json, regex, header, cookie or status, `expr` its path, pattern or name."""
+    """One value taken from an answer.
+
+    `source` is json, regex, css, xpath, header, cookie or status, `expr` its path, pattern, selector or name; of elements that css or xpath
+    find, the text is taken, or the attribute `attr`.
+    """
 
     name: str
     source: str
     expr: str = ""
+    attr: str = ""
     pick: str | int = "first"
     group: int = 1
     has_default: bool = False
@@ -67,8 +72,8 @@ class Extract:
 class Check:
     """One condition on an answer.
 
-    `kind` is status, json, body_contains, body_matches, title, header, content_type, size, latency or redirect. `subject` is the JSON
-    path or header name.
+    `kind` is status, json, body_contains, body_matches, title, header, content_type, size, latency, redirect or schema (`value` is a JSON
+    Schema as text). `subject` is the JSON path or header name.
     `op` is equals, contains, matches, exists, count, lt, le, gt, ge or in; `value` may hold templates (status: a list of ints and texts
     such as `2xx`;
     size in bytes, latency in seconds).

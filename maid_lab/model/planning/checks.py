@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from maid_lab.model import plan as out
 from maid_lab.model.planning.context import Context, PlanningError
+from maid_lab.model.planning.files import read_schema
 from maid_lab.model.recipe.checks import Check, Extract, HeaderCheck, JsonCheck
+from maid_lab.model.templates import escaped
 from maid_lab.model.units import parse_duration, parse_size
 
 __all__ = ["plan_check", "plan_extract"]
 
 Run = Callable[[Any, str], Any]
 
-_SOURCES: Final = ("json", "regex", "header", "cookie", "status")
-_KINDS: Final = ("status", "json", "body_contains", "body_matches", "title", "header", "content_type", "size", "latency", "redirect", "not")
+_SOURCES: Final = ("json", "regex", "css", "xpath", "header", "cookie", "status")
+_KINDS: Final = (
+    "status",
+    "json",
+    "body_contains",
+    "body_matches",
+    "title",
+    "header",
+    "content_type",
+    "size",
+    "latency",
+    "redirect",
+    "schema",
+    "not",
+)
 _LIMIT: Final = re.compile(r"\s*(<=|>=|==|<|>)\s*(.+?)\s*")
 _STATUS: Final = re.compile(r"[1-5](?:xx|\d\d)")
 _OPS: Final = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "equals"}
@@ -40,10 +56,15 @@ def plan_extract(extract: Extract, run: Run, context: Context, pointer: str) -> 
             context.add("E104", f"the pattern has {groups} groups, not {extract.group}", "Mend group or the pattern.", f"{pointer}/group")
     if extract.source == "json":
         _check_path(extract.expr, context, f"{pointer}/json")
+    if extract.source in ("css", "xpath"):
+        _check_selector(extract, context, pointer)
+    elif extract.attr is not None:
+        context.add("E105", "attr belongs to css and xpath", "Leave it out, or take the value by css.", f"{pointer}/attr")
     return out.Extract(
         name=extract.name,
         source=extract.source,
         expr=extract.expr,
+        attr=extract.attr or "",
         pick=extract.pick,
         group=extract.group,
         has_default="default" in extract.model_fields_set,
@@ -53,10 +74,10 @@ def plan_extract(extract: Extract, run: Run, context: Context, pointer: str) -> 
     )
 
 
-def plan_check(check: Check, run: Run, context: Context, pointer: str, *, negated: bool = False) -> out.Check:
-    """Return a check; one that is not run yet is a finding."""
+def plan_check(check: Check, run: Run, context: Context, pointer: str, *, negated: bool = False, base_dir: Path | None = None) -> out.Check:
+    """Return a check; one that is not run yet is a finding. Files are looked for below `base_dir`."""
     if check.kind == "not":
-        return plan_check(check.value, run, context, f"{pointer}/not", negated=not negated)
+        return plan_check(check.value, run, context, f"{pointer}/not", negated=not negated, base_dir=base_dir)
     if check.kind not in _KINDS:
         context.refuse(f"check by {check.kind}", f"{pointer}/{check.kind}")
         raise PlanningError
@@ -66,6 +87,9 @@ def plan_check(check: Check, run: Run, context: Context, pointer: str, *, negate
         return _named(value, "json", value.path, run, place, negated=negated)
     if isinstance(value, HeaderCheck):
         return _named(value, "header", value.name, run, place, negated=negated)
+    if kind == "schema":
+        schema = read_schema(str(value), base_dir, context, place)
+        return out.Check(kind=kind, op="matches", value=escaped(schema), negated=negated, text=_text(kind, value, negated=negated))
     if kind in ("size", "latency"):
         op, limit = _limit(value, kind, context, place)
         return out.Check(kind=kind, op=op, value=limit, negated=negated, text=_text(kind, value, negated=negated))
@@ -110,6 +134,21 @@ def _check_pattern(pattern: str, context: Context, pointer: str) -> re.Pattern[s
         return re.compile(pattern)
     except re.error as error:
         context.add("E104", f"the pattern {pattern!r} is not a regular expression: {error}", "Mend the pattern.", pointer)
+        raise PlanningError from None
+
+
+def _check_selector(extract: Extract, context: Context, pointer: str) -> None:
+    try:
+        if extract.source == "css":
+            import cssselect
+
+            cssselect.parse(extract.expr)
+        else:
+            from lxml import etree
+
+            etree.XPath(extract.expr)
+    except (SyntaxError, ValueError) as error:  # cssselect's and lxml's errors of syntax are kinds of Python's
+        context.add("E104", f"{extract.expr!r} is not a {extract.source} expression: {error}", "Mend it.", f"{pointer}/{extract.source}")
         raise PlanningError from None
 
 

@@ -12,6 +12,7 @@ from maid_lab.model import plan as out
 from maid_lab.model.nearest import did_you_mean
 from maid_lab.model.planning.checks import plan_check, plan_extract
 from maid_lab.model.planning.context import Context, PlanningError
+from maid_lab.model.planning.files import file_below
 from maid_lab.model.planning.leaves import Leaves
 from maid_lab.model.planning.overrides import Overrides
 from maid_lab.model.recipe.steps import METHODS, HttpCall, StepBase
@@ -80,7 +81,9 @@ class RequestPlanner:
             auth=self._auth(call.auth or defaults.auth, f"{place}/auth"),
             tls=self._tls(call.tls or defaults.tls, f"{place}/tls"),
             extract=tuple(plan_extract(each, run, context, f"{pointer}/extract/{i}") for i, each in enumerate(step.extract)),
-            check=tuple(plan_check(each, run, context, f"{pointer}/check/{i}") for i, each in enumerate(step.check)),
+            check=tuple(
+                plan_check(each, run, context, f"{pointer}/check/{i}", base_dir=self._base_dir) for i, each in enumerate(step.check)
+            ),
             retry=self._retry(step, pointer),
             when=self._leaves.expression(step.when, f"{pointer}/when"),
             on_error=step.on_error,
@@ -139,16 +142,7 @@ class RequestPlanner:
         return self._file_body(call.body_file, f"{place}/body_file") if call.body_file is not None else None
 
     def _file_body(self, name: str, place: str) -> out.Body:
-        path = self._context.value(name, str, place)
-        folder = self._base_dir.resolve() if self._base_dir is not None else None
-        file = (folder / path).resolve() if folder is not None else None
-        if file is None or folder is None or not file.is_relative_to(folder):
-            self._context.add("E305", f"{path} is outside the recipe's folder", "Put the file beside the recipe.", place)
-            raise PlanningError
-        if not file.is_file():
-            self._context.add("E306", f"{path} is missing", "Check the path.", place)
-            raise PlanningError
-        return out.Body(kind="file", value=str(file))
+        return out.Body(kind="file", value=str(file_below(name, self._base_dir, self._context, place)))
 
     # ---- how it is sent
 

@@ -79,7 +79,6 @@ def test_the_third_example_is_refused_by_the_names_of_what_it_needs() -> None:
         (STEP, "- grpc: {method: a.B/c}\n", "/scenarios/0/steps/0/grpc", "the action grpc"),
         (STEP, "- {parallel: {max: 2}, branches: [[{get: /}]]}\n", "/scenarios/0/steps/0/parallel", "parallel"),
         (STEP, "- {get: /, check: [{sql_rows: 1}]}\n", "/scenarios/0/steps/0/check/0/sql_rows", "check by sql_rows"),
-        (STEP, "- {get: /, extract: [{name: a, css: h1}]}\n", "/scenarios/0/steps/0/extract/0/css", "extract by css"),
         (STEP, "- get: {url: /, sse: true}\n", "/scenarios/0/steps/0/get/sse", "sse of HTTP requests"),
         (STEP, "- get: {url: /, http_version: 2}\n", "/scenarios/0/steps/0/get/http_version", "http_version 2"),
         ("p95 < 300ms", "'p95(event_gap, *) < 1s'", "/thresholds/1", "the metric event_gap"),

@@ -126,8 +126,7 @@ def test_waiting_asks_for_the_status_and_no_request_outlasts_it() -> None:
         ("{get: /, check: [{body_matches: '('}]}", "E104", "/check/0/body_matches"),
         ("{get: /, extract: [{name: a, json: '$.['}]}", "E104", "/extract/0/json"),
         ("{get: /, extract: [{name: a, regex: 'x(y)', group: 2}]}", "E104", "/extract/0/group"),
-        ("{get: /, extract: [{name: a, css: h1}]}", "E401", "/extract/0/css"),
-        ("{get: /, check: [{schema: a.json}]}", "E401", "/check/0/schema"), ("post: {url: /, body_file: none.bin}", "E306", "/post/body_file"),
+        ("{get: /, check: [{schema: a.json}]}", "E306", "/check/0/schema"), ("post: {url: /, body_file: none.bin}", "E306", "/post/body_file"),
         ("post: {url: /, body_file: ../none.bin}", "E305", "/post/body_file"), ("get: {url: /, tls: {ca: none.pem}}", "E306", "/get/tls/ca"),
     ],
 )  # fmt: skip
