@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from maid_lab.cli.chart import load_chart
 from maid_lab.cli.consoles import console_for
 from maid_lab.cli.text import clean, count, span
-from maid_lab.model.plan import HttpStep, IfStep, LoopStep, RandomStep, SwitchStep, ThinkStep, TransactionStep, UseStep, WhileStep
+from maid_lab.model.plan import (
+    HttpStep,
+    IfStep,
+    LoopStep,
+    ParallelStep,
+    RandomStep,
+    SwitchStep,
+    ThinkStep,
+    TransactionStep,
+    UseStep,
+    WhileStep,
+)
 from maid_lab.model.schedules import total_starts
 
 if TYPE_CHECKING:
@@ -57,6 +68,9 @@ def requests_of(steps: tuple[Step, ...], *, times: float | None = 1.0) -> Iterat
         elif isinstance(step, LoopStep):
             known = isinstance(step.count, int) and not step.over and sometimes is not None
             yield from requests_of(step.steps, times=sometimes * int(step.count) if known and sometimes is not None else None)
+        elif isinstance(step, ParallelStep):
+            for branch in step.branches:
+                yield from requests_of(branch, times=sometimes)
         elif isinstance(step, RandomStep):
             total = sum(weight for weight, _ in step.branches) or 1
             for weight, branch in step.branches:

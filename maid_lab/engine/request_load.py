@@ -99,9 +99,12 @@ class RequestLoad:
         """Give no more slots; users finish the request under way."""
         self._is_over = True
         self._pacer.end()
+        # Branches of a user wait for slots of their own.
+        waiting = [user for user, _, life in self._ready if user.life == life and user.waits_for_slot]
         self._ready.clear()
         for user in tuple(self._users):
             user.leave_now()
+        for user in waiting:
             if user.waits_for_slot:
                 user.waits_for_slot = False
                 user.ready_ns = monotonic_ns()

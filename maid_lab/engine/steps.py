@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from maid_lab.engine.http.capturing import CapturingHttpOperation
 from maid_lab.engine.http.operation import HttpOperation
 from maid_lab.engine.ops import Abandon, Cut, EndRun, EndUser, Pause
+from maid_lab.engine.parallel import ParallelOperation
 from maid_lab.model.expressions import parse_expression
 from maid_lab.model.plan import (
     HttpStep,
     IfStep,
     LogStep,
     LoopStep,
+    ParallelStep,
     RandomStep,
     SetStep,
     SwitchStep,
@@ -40,7 +42,7 @@ class Item(NamedTuple):
     """A compiled step: a condition, and either an operation or a generator function."""
 
     when: Callable[[Any], Any] | None
-    operation: HttpOperation | Pause | None
+    operation: HttpOperation | Pause | ParallelOperation | None
     play: Play | None
 
 
@@ -64,10 +66,17 @@ def run_steps(items: Iterable[Item], user: VirtualUser) -> Generator[Any, Any, N
             stop_for(operation, user)
 
 
-def stop_for(operation: HttpOperation | Pause, user: VirtualUser) -> None:
+def stop_for(operation: HttpOperation | Pause | ParallelOperation, user: VirtualUser) -> None:
     """Do what a failed operation's `on_error` says: nothing, or raise `Abandon` or one of its kinds."""
-    if isinstance(operation, Pause) or (user.leaving_now and user.failure is None):
+    if isinstance(operation, ParallelOperation):
+        operation.stop(user)
+    elif isinstance(operation, Pause) or (user.leaving_now and user.failure is None):
         raise Cut
+    else:
+        _raise_for(operation, user)
+
+
+def _raise_for(operation: HttpOperation, user: VirtualUser) -> None:
     if operation.on_error == "continue":
         return
     if operation.on_error == "iteration":
@@ -108,6 +117,8 @@ class StepCompiler:
             return Item(when, self._http(step, uses_last=self._uses_last), None)
         if isinstance(step, ThinkStep):
             return Item(when, self.pause(step), None)
+        if isinstance(step, ParallelStep):
+            return Item(when, ParallelOperation([self.items(branch) for branch in step.branches], step.limit, run_steps), None)
         return Item(when, None, self._play(step))
 
     def _play(self, step: Step) -> Play:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.connection import Connection
     from maid_lab.engine.http.cookies import CookieJar
     from maid_lab.engine.http.origin import Base, Origin
+    from maid_lab.engine.parallel import Flock
     from maid_lab.engine.program import Program
     from maid_lab.engine.request_load import RequestLoad
     from maid_lab.engine.shard import Shard
@@ -78,7 +79,7 @@ class VirtualUser:
         "base",
         "connections",
         "failure",
-        "flags", "flat",
+        "flags", "flat", "flock",
         "gate",
         "is_plain",
         "iteration",
@@ -110,9 +111,9 @@ class VirtualUser:
         self.on_end = on_end
         self.connections: dict[Origin, Connection] = {}
         self.jar: CookieJar | None = None
-        #: No cookies to send and nothing that holds requests back: constant requests may go out as they are.
         #: What holds requests back before they are sent.
         self.gate: Gate | RequestLoad | None = shard.gate
+        #: No cookies to send and nothing that holds requests back: constant requests may go out as they are.
         self.is_plain = shard.gate is None and not shard.max_requests
         self.base: Base | None = shard.base_of(program.scenario, number)
         self.kept: dict[str, Any] = dict(shard.variables)
@@ -130,6 +131,8 @@ class VirtualUser:
         self.request: Any = None
         self.timer: Timer | Held | None = None
         self.flat: FlatLoop | None = None
+        #: Branches that run at the same time, once there were some.
+        self.flock: Flock | None = None
         self.position = 0
         self._rng: Random | None = None
         self._rng_key = -1
@@ -177,6 +180,8 @@ class VirtualUser:
     def leave_now(self) -> None:
         """Finish the request that is under way, then end; a pause ends at once."""
         self.leaving = self.leaving_now = True
+        if self.flock is not None:
+            self.flock.leave_now()
         timer = self.timer
         if timer is not None:
             self.timer = None
@@ -208,6 +213,8 @@ class VirtualUser:
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
+        if self.flock is not None:
+            self.flock.abort()
         now = monotonic_ns()
         for connection in tuple(self.connections.values()):
             if connection.operation is not None:
@@ -229,6 +236,8 @@ class VirtualUser:
 
     def close_connections(self) -> None:
         """Close what is open; the user keeps its session."""
+        if self.flock is not None:
+            self.flock.close_connections()
         for connection in tuple(self.connections.values()):
             connection.close()
 

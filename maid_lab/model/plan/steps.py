@@ -10,6 +10,7 @@ __all__ = [
     "IfStep",
     "LogStep",
     "LoopStep",
+    "ParallelStep",
     "RandomStep",
     "SetStep",
     "Step",
@@ -113,6 +114,15 @@ class RandomStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelStep:
+    """Run branches at the same time, at most `limit` of them."""
+
+    branches: tuple[tuple[Step, ...], ...]
+    limit: int = 6
+    when: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitForStep:
     """Setup only: repeat the request until it answers with `status`, for at most `timeout_s`."""
 
@@ -143,6 +153,7 @@ Step = (
     | IfStep
     | SwitchStep
     | RandomStep
+    | ParallelStep
     | WaitForStep
     | UseStep
 )

@@ -13,6 +13,7 @@ from maid_lab.model.plan import (
     Label,
     Load,
     LoopStep,
+    ParallelStep,
     Plan,
     RandomStep,
     Scenario,
@@ -135,6 +136,8 @@ def _branches(step: Step) -> Iterator[tuple[tuple[Step, ...], float]]:
         yield step.steps, float(step.count) if isinstance(step.count, int) and not step.over else math.inf
     elif isinstance(step, WhileStep):
         yield step.steps, float(step.limit)
+    elif isinstance(step, ParallelStep):
+        yield from ((branch, 1.0) for branch in step.branches)
     elif isinstance(step, IfStep):
         yield from ((step.then, 1.0), (step.otherwise, 1.0))
     elif isinstance(step, SwitchStep):

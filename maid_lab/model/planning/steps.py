@@ -80,9 +80,6 @@ class StepPlanner:
         if isinstance(step, tree.DriverAction):
             self._context.refuse(f"the action {step.action}", f"{pointer}/{step.action}")
             raise PlanningError
-        if isinstance(step, tree.Parallel):
-            self._context.refuse("parallel", f"{pointer}/parallel")
-            raise PlanningError
         makers: dict[type, Any] = {
             tree.Think: self._think,
             tree.Transaction: self._transaction,
@@ -91,6 +88,7 @@ class StepPlanner:
             tree.If: self._if,
             tree.Switch_: self._switch,
             tree.RandomChoice: self._random,
+            tree.Parallel: self._parallel,
             tree.Set: self._set,
             tree.Log: self._log,
             tree.Use: self._use,
@@ -140,6 +138,10 @@ class StepPlanner:
         default = self.steps(step.default or [], f"{pointer}/default")
         expression = self._leaves.expression(step.switch, f"{pointer}/switch")
         return out.SwitchStep(expression=expression, cases=cases, default=default, when=when)
+
+    def _parallel(self, step: tree.Parallel, pointer: str, when: str) -> out.Step:
+        branches = tuple(self.steps(list(branch), f"{pointer}/branches/{index}") for index, branch in enumerate(step.branches))
+        return out.ParallelStep(branches=branches, limit=step.parallel.max, when=when)
 
     def _random(self, step: tree.RandomChoice, pointer: str, when: str) -> out.Step:
         branches = []

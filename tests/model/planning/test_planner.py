@@ -77,7 +77,6 @@ def test_the_third_example_is_refused_by_the_names_of_what_it_needs() -> None:
     ("old", "new", "pointer", "thing"),
     [
         (STEP, "- grpc: {method: a.B/c}\n", "/scenarios/0/steps/0/grpc", "the action grpc"),
-        (STEP, "- {parallel: {max: 2}, branches: [[{get: /}]]}\n", "/scenarios/0/steps/0/parallel", "parallel"),
         (STEP, "- {get: /, check: [{sql_rows: 1}]}\n", "/scenarios/0/steps/0/check/0/sql_rows", "check by sql_rows"),
         (STEP, "- get: {url: /, sse: true}\n", "/scenarios/0/steps/0/get/sse", "sse of HTTP requests"),
         (STEP, "- get: {url: /, http_version: 2}\n", "/scenarios/0/steps/0/get/http_version", "http_version 2"),
