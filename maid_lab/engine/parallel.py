@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.origin import Base
     from maid_lab.engine.program import Program
 
-__all__ = ["Branch", "Flock", "ParallelOperation"]
+__all__ = ["Branch", "Flock", "ParallelOperation", "Part", "flock_of"]
 
 #: What a branch does: a generator function of the branch.
 Part = Callable[["Branch"], Generator[Any, Any, None]]
