@@ -11,17 +11,27 @@ from typing import TYPE_CHECKING, Any, Final
 from maid_lab._version import __version__
 
 if TYPE_CHECKING:
+    from maid_lab.engine.python.answer import RequestFailed
+    from maid_lab.engine.python.face import User
     from maid_lab.lab import Lab
     from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, MaidError, Missing, Refused
     from maid_lab.model.plan import Plan
     from maid_lab.model.run_record import RunRecord
+    from maid_lab.model.scenarios import scenario, transaction
 
-__all__ = ["Conflict", "EngineFailure", "InvalidInput", "Lab", "MaidError", "Missing", "Plan", "Refused", "RunRecord", "__version__"]
+__all__ = [
+    "Conflict", "EngineFailure", "InvalidInput", "Lab", "MaidError", "Missing", "Plan", "Refused", "RequestFailed", "RunRecord", "User",
+    "__version__", "scenario", "transaction",
+]  # fmt: skip
 
 _HOMES: Final = {
     "Lab": "maid_lab.lab",
     "Plan": "maid_lab.model.plan",
+    "RequestFailed": "maid_lab.engine.python.answer",
     "RunRecord": "maid_lab.model.run_record",
+    "User": "maid_lab.engine.python.face",
+    "scenario": "maid_lab.model.scenarios",
+    "transaction": "maid_lab.model.scenarios",
     **dict.fromkeys(("Conflict", "EngineFailure", "InvalidInput", "MaidError", "Missing", "Refused"), "maid_lab.model.errors"),
 }
 

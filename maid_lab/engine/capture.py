@@ -88,8 +88,8 @@ class Capture:
         What is kept.
     redactor : Redactor
         Knows the secrets of the run.
-    labels : tuple of Label
-        The labels of the plan.
+    label_of : callable
+        Returns the label of a number.
     recorder : Recorder
         For the zero of the run; it flushes this before its rows.
     log : callable
@@ -104,7 +104,7 @@ class Capture:
         epoch: int,
         options: CaptureOptions,
         redactor: Redactor,
-        labels: tuple[Label, ...],
+        label_of: Callable[[int], Label],
         recorder: Recorder,
         log: Callable[[str, str], None],
     ) -> None:
@@ -112,7 +112,7 @@ class Capture:
         self.redactor = redactor
         self._identity = {"worker": worker, "epoch": epoch}
         self._exchanges = Exchanges(redactor, options.body_bytes)
-        self._labels = labels
+        self._label_of = label_of
         self._recorder = recorder
         self._log = log
         self._written_requests: dict[Request, str] = {}
@@ -212,15 +212,15 @@ class Capture:
     # ---- parts
 
     def _whose(self, user: VirtualUser, number: int) -> dict[str, Any]:
-        label = self._labels[number] if number < len(self._labels) else None
+        label = self._label_of(number)
         return {
             **self._identity,
             "user": user.number,
             "iteration": user.iteration,
             "label": number,
-            "scenario": label.scenario if label else "",
-            "transaction": label.transaction if label else "",
-            "name": label.name if label else "",
+            "scenario": label.scenario,
+            "transaction": label.transaction,
+            "name": label.name,
         }
 
     def _debug(self, entry: dict[str, Any], request: dict[str, Any], answer: dict[str, Any] | None) -> None:

@@ -10,7 +10,6 @@ from maid_lab.engine.agenda import Agenda
 from maid_lab.engine.mixed import mixed
 from maid_lab.engine.phases import PhaseClock
 from maid_lab.engine.program import stays
-from maid_lab.engine.user import VirtualUser
 from maid_lab.model.schedules import ScenarioChoice, share_of, user_lifetimes
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.gate import Gate
     from maid_lab.engine.program import Program
     from maid_lab.engine.shard import Shard
+    from maid_lab.engine.user import VirtualUser
     from maid_lab.model.plan import Load, Segment
 
 __all__ = ["ClosedLoad"]
@@ -130,7 +130,7 @@ class ClosedLoad:
         load = self._load
         program = self._program(number)
         now = monotonic_ns()
-        user = self._live[number] = VirtualUser(self._shard, number, program, flags=self._phases.flags, on_end=self._ended)
+        user = self._live[number] = self._shard.new_user(number, program, flags=self._phases.flags, on_end=self._ended)
         may_iterate = self._may_iterate if load.model == "iterations" else stays
         self._shard.note_users(now)
         if load.assignment == "per-user":

@@ -69,7 +69,7 @@ class Gate:
 
     def holds_back(self, user: VirtualUser, operation: HttpOperation) -> bool:
         """Return whether the request has to wait; when it does, the gate sends it in its turn."""
-        if self._shard.plan.labels[operation.label].section in _SECTIONS_EXEMPT:
+        if self._shard.label(operation.label).section in _SECTIONS_EXEMPT:
             return False
         if not self._held and not self._is_paused:
             if self._throttle is None:

@@ -62,6 +62,11 @@ class Guard:
         thresholds = [parse_threshold(text) for text in plan.thresholds]
         self._watches = [_Watch(threshold, plan) for threshold in thresholds if threshold.abort]
 
+    def learn(self, number: int, label: Label) -> None:
+        """Take a label that was made while running."""
+        for watch in self._watches:
+            watch.learn(number, label)
+
     def second(self, elapsed_s: float, seconds: Mapping[int, SecondOfLabel]) -> str:
         """Take the counts of one more second; returns what failed as a sentence, empty when nothing did."""
         for watch in self._watches:
@@ -79,6 +84,11 @@ class _Watch:
         self._window: deque[SecondOfLabel] = deque(maxlen=max(1, round(threshold.over_s)) if threshold.over_s else None)
         self._total = SecondOfLabel()
         self._seconds = 0
+
+    def learn(self, number: int, label: Label) -> None:
+        """Take a label that was made while running."""
+        if _selects(self._threshold, label):
+            self._labels.append(number)
 
     def second(self, elapsed_s: float, seconds: Mapping[int, SecondOfLabel]) -> str:
         # The second that is over began one second ago: it counts when it lies wholly behind the warm-up.
@@ -128,6 +138,11 @@ class Watched:
 
     def __str__(self) -> str:
         return str(self._threshold)
+
+    def learn(self, number: int, label: Label) -> None:
+        """Take a label that was made while running."""
+        if _selects(self._threshold, label):
+            self._labels.append(number)
 
     def judge(self, counts: Mapping[int, SecondOfLabel], span_s: float) -> tuple[Judged, float | None]:
         """Judge the counts by label of `span_s` seconds; returns pass, fail or unknown, and the value in seconds, per second or as a share."""

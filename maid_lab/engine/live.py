@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.engine.guard import SecondOfLabel
 from maid_lab.engine.histogram import bucket_value_ns, quantile_ns
-from maid_lab.model.rows import Outcome
+from maid_lab.model.plan import plan_from_json
+from maid_lab.model.rows import FIRST_MADE_LABEL, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from maid_lab.engine.wire import Message
-    from maid_lab.model.plan import Plan
+    from maid_lab.model.plan import Label, Plan
     from maid_lab.model.snapshot import ErrorCount, NameStats
 
 __all__ = ["LiveCounts", "WorkerHealth", "is_generator_bound"]
@@ -77,8 +78,13 @@ class LiveCounts:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+        #: Labels of the plan, then those that workers made while running, merged by what they say.
+        self.labels = [*plan.labels]
+        self._numbers = {label: number for number, label in reversed(list(enumerate(plan.labels)))}
+        self._made: dict[tuple[int, int], int] = {}
         self._is_request = [label.kind not in ("users", "transaction", "iteration") for label in plan.labels]
+        #: Told of each label that is new, with its place in `labels`.
+        self.learners: list[Callable[[int, Label], None]] = []
         self._outcomes: dict[int, Counter[int]] = defaultdict(Counter)
         self._histograms: dict[int, Counter[int]] = defaultdict(Counter)
         self._errors: Counter[tuple[int, int, str]] = Counter()
@@ -99,20 +105,37 @@ class LiveCounts:
         self.bytes_in += snapshot["bytes_in"]
         for number, text in snapshot["new_errors"]:
             self._texts[worker, number] = text
-        for label, outcome, count in snapshot["outcomes"]:
+        for number, text in snapshot.get("new_labels", ()):
+            self._learn(worker, number, plan_from_json(text))
+        made = self._made
+        for number, outcome, count in snapshot["outcomes"]:
+            label = number if number < FIRST_MADE_LABEL else made[worker, number]
             self._outcomes[label][outcome] += count
             self._second[label].outcomes[outcome] += count
             if self._watched is not None:
                 self._watched[label].outcomes[outcome] += count
             self._count(label, outcome, count)
-        for label, outcome, error, count in snapshot["errors"]:
+        for number, outcome, error, count in snapshot["errors"]:
+            label = number if number < FIRST_MADE_LABEL else made[worker, number]
             self._errors[label, outcome, self._texts.get((worker, error), "")] += count
         flat = snapshot["histograms"]
-        for label, bucket, count in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
+        for number, bucket, count in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
+            label = number if number < FIRST_MADE_LABEL else made[worker, number]
             self._histograms[label][bucket] += count
             self._second[label].histogram[bucket] += count
             if self._watched is not None:
                 self._watched[label].histogram[bucket] += count
+
+    def _learn(self, worker: int, number: int, label: Label) -> None:
+        """Take a label that a worker made."""
+        place = self._numbers.get(label)
+        if place is None:
+            place = self._numbers[label] = len(self.labels)
+            self.labels.append(label)
+            self._is_request.append(label.kind not in ("users", "transaction", "iteration"))
+            for learn in self.learners:
+                learn(place, label)
+        self._made[worker, number] = place
 
     def watch(self) -> None:
         """Begin a stretch of which `watched` gives the counts."""
@@ -164,7 +187,7 @@ class LiveCounts:
     def names(self, elapsed_s: float) -> list[NameStats]:
         """Return the counters of each request and transaction name."""
         result: list[NameStats] = []
-        for number, label in enumerate(self._plan.labels):
+        for number, label in enumerate(self.labels):
             outcomes = self._outcomes.get(number)
             if not outcomes or label.kind in ("users", "iteration"):
                 continue
@@ -190,7 +213,7 @@ class LiveCounts:
 
     def errors(self) -> list[ErrorCount]:
         """Return the most frequent error texts."""
-        labels = self._plan.labels
+        labels = self.labels
         found: list[ErrorCount] = [
             {"text": text, "outcome": Outcome(outcome).word, "name": labels[label].name, "count": count}
             for (label, outcome, text), count in self._errors.most_common()

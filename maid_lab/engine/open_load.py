@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.engine.pacer import Pacer
 from maid_lab.engine.phases import PhaseClock
-from maid_lab.engine.user import VirtualUser
 from maid_lab.model.rows import Outcome
 from maid_lab.model.schedules import ScenarioChoice, share_of
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.gate import Gate
     from maid_lab.engine.http.cookies import CookieJar
     from maid_lab.engine.shard import Shard
+    from maid_lab.engine.user import VirtualUser
     from maid_lab.model.plan import Load, Segment
 
 __all__ = ["OpenLoad"]
@@ -165,7 +165,7 @@ class OpenLoad:
         shard, number = self._shard, self._next_number()
         self._made += 1
         program = shard.programs[self._choose(number) if self._is_per_user else scenario]
-        user = VirtualUser(shard, number, program, flags=self._phases.flags, on_end=self._ended)
+        user = shard.new_user(number, program, flags=self._phases.flags, on_end=self._ended)
         self._users.add(user)
         return user
 

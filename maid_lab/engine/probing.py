@@ -49,6 +49,7 @@ class Prober:
         self._bisection = Bisection(load.search)
         self._watched = [Watched(parse_threshold(text), plan) for text in load.search.slo]
         self._counts = counts
+        counts.learners += [watched.learn for watched in self._watched]
         self._jump = jump
         self._tell = tell
         self._settled_at_s = load.start_at_s + load.search.settle_s

@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from maid_lab.engine.histogram import buckets_of
+from maid_lab.model.plan import plan_to_json as to_json
 from maid_lab.model.rows import (
     EXTENSION,
     EXTENSION_MARK,
+    FIRST_MADE_LABEL,
     FLAG_EXTENDED,
     FLAG_OUTCOME,
     NONE_U32,
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from maid_lab.model.plan import Label
+
 __all__ = ["Fold", "Recorder"]
 
 #: Records in the buffer. Folding a full one takes about 0.2 ms, short enough not to show as latency.
@@ -39,6 +44,9 @@ CAPACITY: Final = 4096
 
 #: Different error texts kept per worker; more would let a hostile target fill memory and disk.
 MAX_ERRORS: Final = 1000
+
+#: Different labels that one worker makes; names without end would make every table of a run unreadable.
+MAX_MADE_LABELS: Final = 4096
 
 _ROW_TYPE: Final = np.dtype(list(RECORD_FIELDS))
 _BUCKETS: Final = 1 << 14
@@ -98,6 +106,7 @@ class Recorder:
         "_error_ids",
         "_fd",
         "_folder",
+        "_label_ids",
         "_names_fd",
         "_worker",
         "before_flush",
@@ -105,6 +114,7 @@ class Recorder:
         "fold",
         "limit",
         "new_errors",
+        "new_labels",
         "open_model",
         "pack",
         "position",
@@ -132,7 +142,10 @@ class Recorder:
         self.rows = 0
         self.zero_ns = 0
         self.fold = Fold()
+        self._label_ids: dict[Label, int] = {}
         self.new_errors: list[tuple[int, str]] = []
+        #: Labels made while running, since the last snapshot.
+        self.new_labels: list[tuple[int, Label]] = []
         #: Masks secrets in error texts; they may quote what was sent.
         self.redact: Callable[[str], str] = str
         #: Writes what belongs to the rows, before them.
@@ -209,6 +222,20 @@ class Recorder:
             text = self.redact(text)
             os.write(self._names_fd, json.dumps({"kind": "error", "id": number, "text": text}).encode() + b"\n")
             self.new_errors.append((number, text))
+        return number
+
+    def label_id(self, label: Label) -> int:
+        """Return the number of a label that is not in the plan, making one when it is new; what is beyond their number shares one name."""
+        number = self._label_ids.get(label)
+        if number is None:
+            if len(self._label_ids) >= MAX_MADE_LABELS:
+                label = replace(label, name="more names than are kept apart", method="", url="")
+                if label in self._label_ids:
+                    return self._label_ids[label]
+            number = self._label_ids[label] = FIRST_MADE_LABEL + len(self._label_ids)
+            made = {name: value for name, value in to_json(label).items() if name != "$"}
+            os.write(self._names_fd, json.dumps({"kind": "label", "id": number, "label": made}).encode() + b"\n")
+            self.new_labels.append((number, label))
         return number
 
     def flush(self) -> None:

@@ -11,7 +11,6 @@ from maid_lab.engine.ops import PENDING
 from maid_lab.engine.pacer import Pacer
 from maid_lab.engine.phases import PhaseClock
 from maid_lab.engine.program import stays
-from maid_lab.engine.user import VirtualUser
 from maid_lab.model.rows import Outcome
 from maid_lab.model.schedules import ScenarioChoice, share_of
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.gate import Gate
     from maid_lab.engine.http.operation import HttpOperation
     from maid_lab.engine.shard import Shard
+    from maid_lab.engine.user import VirtualUser
     from maid_lab.model.plan import Load, Segment
 
 __all__ = ["RequestLoad"]
@@ -143,7 +143,7 @@ class RequestLoad:
 
     def holds_back(self, user: VirtualUser, operation: HttpOperation) -> bool:
         """Let a request wait for its slot; the gate of this load's users."""
-        if self._shard.plan.labels[operation.label].section != _SLOTTED:
+        if self._shard.label(operation.label).section != _SLOTTED:
             gate = self._shard.gate
             return gate is not None and gate.holds_back(user, operation)
         granted = self._granted.pop(user, None)
@@ -189,7 +189,7 @@ class RequestLoad:
         shard = self._shard
         number = shard.worker + shard.workers * self._made
         self._made += 1
-        user = VirtualUser(shard, number, shard.programs[self._choose(number)], flags=self._phases.flags, on_end=self._ended)
+        user = shard.new_user(number, shard.programs[self._choose(number)], flags=self._phases.flags, on_end=self._ended)
         user.gate = self
         user.is_plain = False
         self._users.add(user)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.origin import Base
     from maid_lab.engine.recorder import Recorder
     from maid_lab.engine.timers import Timers
-    from maid_lab.model.plan import Load, Plan, Segment, Step
+    from maid_lab.model.plan import Label, Load, Plan, Segment, Step
 
 __all__ = ["SETUP_USER", "Shard"]
 
@@ -98,7 +98,10 @@ class Shard:
         self._feeds = self._feeds_of(plan)
         captures = capture is not None and capture.options.requests
         self._compiler = StepCompiler(uses_last="last." in json.dumps(plan_to_json(plan.scenarios)), captures=captures)
-        self.programs = [Program(scenario, plan, self._feeds, self._compiler) for scenario in plan.scenarios]
+        self._made_labels: dict[int, Label] = {}
+        self.code: Any = None
+        self._user_class: type[VirtualUser] = VirtualUser
+        self.programs = [self._program(scenario) for scenario in plan.scenarios]
         self.loads = [_load_class(load)(self, load) for load in plan.loads]
         self._users_recorded = -1
         self._users_at_ns = 0
@@ -107,6 +110,31 @@ class Shard:
         read = [sets_of(scenario) for scenario in plan.scenarios]
         drawing = {data.name: drawing_workers(plan, data.name, self.workers, users=read) for data in plan.data}
         return {data.name: DataFeed(data, worker=self.worker, drawing=drawing[data.name], seed=plan.seed) for data in plan.data}
+
+    def _program(self, scenario: Scenario) -> Program:
+        if scenario.code is None:
+            return Program(scenario, self.plan, self._feeds, self._compiler)
+        # Imported where a plan has code: recipes do without.
+        from maid_lab.engine.python.program import PythonProgram
+        from maid_lab.engine.python.runtime import CodeRuntime
+        from maid_lab.engine.python.user import CodeUser
+
+        self._user_class = CodeUser
+        self.code = self.code or CodeRuntime(self)
+        return PythonProgram(scenario, self.plan, self._feeds, self._compiler, self.code)
+
+    # ---- labels
+
+    def label(self, number: int) -> Label:
+        """Return a label of the plan, or one that was made while running."""
+        labels = self.plan.labels
+        return labels[number] if number < len(labels) else self._made_labels[number]
+
+    def label_id(self, label: Label) -> int:
+        """Return the number of a label that is made while running."""
+        number = self.recorder.label_id(label)
+        self._made_labels.setdefault(number, label)
+        return number
 
     # ---- life of the shard
 
@@ -200,6 +228,8 @@ class Shard:
             if limit:
                 connection.fail(Outcome.TIMEOUT, f"timeout ({limit}) while {connection.stage}", now=now)
         self.note_users(now, due=True)
+        if self.code is not None:
+            self.code.write_old_rows(now)
         if self.gate is not None and self.gate.is_open:
             self.gate = None
             self._tell_gate()
@@ -226,6 +256,10 @@ class Shard:
         return user
 
     # ---- what users share
+
+    def new_user(self, number: int, program: Program, *, flags: int, on_end: Callable[[VirtualUser], None]) -> VirtualUser:
+        """Return a new user: with a Task when any scenario of the plan is in Python, as it may come to it."""
+        return self._user_class(self, number, program, flags=flags, on_end=on_end)
 
     def scope_for(self, user: VirtualUser) -> UserScope:
         """Return a new scope for expressions of a user."""

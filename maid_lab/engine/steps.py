@@ -84,7 +84,7 @@ def _raise_for(operation: HttpOperation, user: VirtualUser) -> None:
     if operation.on_error == "user":
         raise EndUser
     if operation.on_error == "run":
-        label = user.shard.plan.labels[operation.label]
+        label = user.shard.label(operation.label)
         raise EndRun(f"step {label.name!r} failed and says on_error: run")
 
 

@@ -108,6 +108,7 @@ class Supervisor:
         self._journal = Journal(folder)
         self._counts = LiveCounts(plan)
         self._guard = Guard(plan)
+        self._counts.learners.append(self._guard.learn)
         self._health = {handle.number: WorkerHealth() for handle in pool.workers}
         self._course = Course(plan)
         self._steering = Steering(plan, self._course, send=self._broadcast)
@@ -334,12 +335,17 @@ class Supervisor:
                 self._note(message["level"], message["message"], source=f"worker {number}", at_s=message["t_s"])
             elif kind == "fatal":
                 self._fail(f"worker {number}: {message['error']}")
+                self._give_up_waiting()
             else:
                 waiting = self._waiting.pop(f"{kind}-{number}", None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(message)
         await asyncio.sleep(0.05)  # the exit code is there a moment after the socket's end
         self._fail(f"worker {number} (pid {handle.pid}) {handle.end_reason()}; rows up to its last flush are kept")
+        self._give_up_waiting()
+
+    def _give_up_waiting(self) -> None:
+        """Tell whoever waits for an answer of the workers that none comes."""
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(EngineFailure(f"run {self._run_id}: {self._reason}"))

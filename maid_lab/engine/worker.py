@@ -27,7 +27,7 @@ from maid_lab.engine.shard import Shard
 from maid_lab.engine.timers import Timers
 from maid_lab.engine.wire import LEASE_S, SNAPSHOT_S, Message, read_message, write_message
 from maid_lab.model.capture import CaptureOptions
-from maid_lab.model.plan import Plan, Segment, plan_from_json
+from maid_lab.model.plan import Plan, Segment, plan_from_json, plan_to_json
 from maid_lab.model.redaction import Redactor
 
 __all__ = ["Worker", "main"]
@@ -111,7 +111,7 @@ class Worker:
             epoch=epoch,
             options=CaptureOptions(**message.get("capture") or {}),
             redactor=self._redactor,
-            labels=plan.labels,
+            label_of=lambda number: self._shard.label(number) if self._shard is not None else plan.labels[number],
             recorder=self._recorder,
             log=self._log,
         )
@@ -214,12 +214,13 @@ class Worker:
             "rows_total": recorder.rows,
             "requests_total": shard.requests,
             "new_errors": recorder.new_errors,
+            "new_labels": [(number, plan_to_json(label)) for number, label in recorder.new_labels],
             "end": [self._redactor.text(shard.end_reason), shard.end_failed] if shard.end_reason else None,
             "dry": shard.dry,
             "done": self._is_running and shard.is_done,
             **fold.to_message(),
         }
-        recorder.new_errors = []
+        recorder.new_errors, recorder.new_labels = [], []
         self._cpu_ns, self._wall_ns = cpu_ns, now_ns
         self._send(snapshot)
         if time.monotonic() > self._lease_until and not shard.is_ending:

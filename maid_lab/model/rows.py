@@ -16,6 +16,7 @@ __all__ = [
     "EXTENSION",
     "EXTENSION_FIELDS",
     "EXTENSION_MARK",
+    "FIRST_MADE_LABEL",
     "FLAG_ATTEMPT_SHIFT",
     "FLAG_EXTENDED",
     "FLAG_OUTCOME",
@@ -93,6 +94,9 @@ KINDS: Final = (
 
 #: Label 0 of every plan. Its records carry the worker's number of live users from `start` on, in the field `user`.
 USERS_LABEL: Final = 0
+
+#: Labels that workers make while running are counted from here on, those of the plan from 0.
+FIRST_MADE_LABEL: Final = 32_768
 
 #: Number of the extra user that runs setup and teardown.
 SETUP_USER: Final = 0xFFFFFFFF

@@ -16,7 +16,7 @@ from maid_lab.engine.recorder import Recorder
 from maid_lab.engine.shard import Shard
 from maid_lab.engine.timers import Timers
 from maid_lab.model.capture import CaptureOptions
-from maid_lab.model.plan import Label, Load, Plan, Scenario, Segment, Step, Target
+from maid_lab.model.plan import Label, Load, Plan, Scenario, Segment, Step, Target, plan_from_json
 from maid_lab.model.redaction import Redactor
 from maid_lab.model.rows import (
     EXTENSION_FIELDS,
@@ -98,7 +98,16 @@ async def run_shard(
     capture = None
     if keeps is not None:
         redactor = Redactor((secrets or {}).values())
-        capture = Capture(folder, worker=0, epoch=0, options=keeps, redactor=redactor, labels=plan.labels, recorder=recorder, log=log)
+        capture = Capture(
+            folder,
+            worker=0,
+            epoch=0,
+            options=keeps,
+            redactor=redactor,
+            label_of=lambda number: shard.label(number),
+            recorder=recorder,
+            log=log,
+        )
     shard = Shard(
         plan, run_id="run", worker=0, workers=1, loop=loop, recorder=recorder, timers=timers, secrets=secrets or {},
         log=log, capture=capture,
@@ -129,13 +138,18 @@ def rows_in(folder: Path, plan: Plan, *, worker: int = 0) -> list[Row]:
     records = np.frombuffer(raw, dtype=np.dtype(list(RECORD_FIELDS)))
     extensions = np.frombuffer(raw, dtype=np.dtype(list(EXTENSION_FIELDS)))
     names = {0: ""}
+    made: dict[int, Label] = {}
     for line in (folder / f"names-{worker}-0.jsonl").read_text().splitlines():
         entry = json.loads(line)
-        names[entry["id"]] = entry["text"]
+        if entry["kind"] == "label":
+            made[entry["id"]] = plan_from_json({"$": "Label", **entry["label"]})
+        else:
+            names[entry["id"]] = entry["text"]
     rows = []
     for index, record in enumerate(records):
         flags = int(record["flags"])
-        label = plan.labels[record["label"]]
+        number = int(record["label"])
+        label = plan.labels[number] if number < len(plan.labels) else made[number]
         if flags & FLAG_OUTCOME == EXTENSION_MARK or label.kind == "users":
             continue
         start = int(record["start"])

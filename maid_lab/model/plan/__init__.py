@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import is_dataclass
 from typing import Any, Final
 
+from maid_lab.model.plan.code import Code
 from maid_lab.model.plan.codec import from_json, to_json
 from maid_lab.model.plan.loads import Ceilings, Load, Search, Segment
 from maid_lab.model.plan.requests import Body, Check, Extract, HttpStep, Retry, Timeouts, Tls
@@ -29,6 +30,7 @@ __all__ = [
     "Body",
     "Ceilings",
     "Check",
+    "Code",
     "DataSet",
     "Extract",
     "HttpStep",

@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from maid_lab.model.plan.code import Code
 from maid_lab.model.plan.codec import to_json
 from maid_lab.model.plan.loads import Ceilings, Load
 from maid_lab.model.plan.steps import Step, ThinkStep
@@ -73,13 +74,15 @@ class DataSet:
 class Scenario:
     """What a user does. `label` is the label of its iteration rows; `data` names the set behind `row`.
 
-    `scheduler` is empty (steps in file order) or orders the top-level transactions per iteration.
+    `scheduler` is empty (steps in file order) or orders the top-level transactions per iteration. With `code` it is a function instead of
+    steps.
     """
 
     name: str
     label: int
     weight: int
     steps: tuple[Step, ...]
+    code: Code | None = None
     think: ThinkStep | None = None
     pace_s: float = 0.0
     host: str = ""

@@ -10,13 +10,13 @@ from maid_lab.model.plan import Ceilings, Plan
 from maid_lab.model.planning.context import Context
 from maid_lab.model.planning.forecast import most_requests, too_few_rows, users_needed
 from maid_lab.model.recipe.target import Limits
+from maid_lab.model.rows import FIRST_MADE_LABEL
 from maid_lab.model.thresholds import parse_threshold
 from maid_lab.model.units import parse_duration, parse_rate
 
 __all__ = ["ceilings_of", "check_size"]
 
-#: Labels that workers make while running are counted from here on.
-MAX_LABELS: Final = 32_768
+MAX_LABELS: Final = FIRST_MADE_LABEL
 #: More users than this need more memory and sockets than one machine has.
 MAX_USERS: Final = 1_000_000
 

@@ -1,0 +1,92 @@
+"""A scenario in Python as a program: the life of its users is that of recipes, with a function where these have steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from maid_lab.engine.ops import Abandon, Cut, EndUser
+from maid_lab.engine.program import Program
+from maid_lab.engine.python.loading import load_scenario
+from maid_lab.engine.python.runtime import Book
+from maid_lab.engine.python.user import Run
+
+if TYPE_CHECKING:
+    from maid_lab.engine.data import DataFeed
+    from maid_lab.engine.program import Script
+    from maid_lab.engine.python.runtime import CodeRuntime
+    from maid_lab.engine.steps import StepCompiler
+    from maid_lab.model.plan import Plan, Scenario
+
+__all__ = ["PythonProgram"]
+
+
+class PythonProgram(Program):
+    """A scenario whose iterations are calls of an async function.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The scenario of the plan, with its code.
+    plan, feeds, compiler
+        As for recipes.
+    runtime : CodeRuntime
+        What the Python scenarios of the worker share.
+
+    Raises
+    ------
+    InvalidInput
+        If the function cannot be loaded.
+    """
+
+    def __init__(self, scenario: Scenario, plan: Plan, feeds: dict[str, DataFeed], compiler: StepCompiler, runtime: CodeRuntime) -> None:
+        super().__init__(scenario, plan, feeds, compiler)
+        if scenario.code is None:
+            raise ValueError(f"scenario {scenario.name} has no code")
+        function = load_scenario(scenario.code)
+        self._runtime = runtime
+        self._function = function
+        self._main = Run(function.function)
+        self._starting = Run(function.starting, "on_start") if function.starting is not None else None
+        self._stopping = Run(function.stopping, "on_stop") if function.stopping is not None else None
+        self._books: dict[tuple[str, str], Book] = {}
+        self._flat = None
+        self._feeds = list(feeds.items()) if scenario.data else []
+        self.has_farewell = self._stopping is not None
+
+    def book(self, section: str, transaction: str) -> Book:
+        """Return the requests known of one place of the scenario."""
+        book = self._books.get((section, transaction))
+        if book is None:
+            book = Book(self._runtime, self.scenario, self._function, section=section, transaction=transaction)
+            self._books[section, transaction] = book
+        return book
+
+    def _body(self, user: Any) -> Script:
+        end = yield self._main
+        if end is not None:
+            raise end
+        if self._think is not None and not (yield self._think):
+            raise Cut
+
+    def starting(self, user: Any) -> Script:
+        """Run on_start: what it keeps in the session lives as long as the user.
+
+        Raises
+        ------
+        EndUser
+            If it failed.
+        """
+        if self._starting is None:
+            return
+        end = yield self._starting
+        if end is not None:
+            raise end if isinstance(end, EndUser) else EndUser
+
+    def stopping(self, user: Any) -> Script:
+        """Run on_stop: also at a graceful stop, within its deadline; who is cut does not come here."""
+        if self._stopping is None:
+            return
+        user.leaving_now = False
+        end: Abandon | None = yield self._stopping
+        user.failure = None
+        del end

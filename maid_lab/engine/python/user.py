@@ -1,0 +1,433 @@
+"""Virtual users whose scenario is a Python function: one asyncio Task each, and a lane for each request under way.
+
+The script of such a user is the same generator as for recipes: it counts iterations, keeps the pace, thinks between iterations, comes and goes
+with the load. Where a recipe has steps it yields one `Run`, which lets the Task call the function; when that is over the Task steps the script.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import current_task
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from maid_lab.engine.ops import PENDING, Abandon, Cut, EndUser
+from maid_lab.engine.python.answer import Answer, RequestFailed, Row
+from maid_lab.engine.python.call import LaneWaiter, Waiter
+from maid_lab.engine.user import VirtualUser
+from maid_lab.model.rows import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from maid_lab.engine.program import Program
+    from maid_lab.engine.python.face import User
+    from maid_lab.engine.python.template import Values
+    from maid_lab.engine.shard import Shard
+    from maid_lab.model.scenarios import UserFunction
+
+__all__ = ["CodeUser", "Lane", "LeaveIteration", "Run"]
+
+#: A row that the code has not changed for this long is written: live figures are not to wait for a user that sleeps.
+_WRITE_AFTER_NS: Final = 1_000_000_000
+_MOST_TEXT: Final = 300
+
+
+class LeaveIteration(Exception):
+    """Ends the iteration where it stands; raised by `user.abandon`."""
+
+
+class Run:
+    """Lets a user's Task call a function; the script goes on with None, or with what ended it."""
+
+    __slots__ = ("function", "section")
+
+    def __init__(self, function: UserFunction, section: str = "scenario") -> None:
+        self.function = function
+        self.section = section
+
+    def begin(self, user: Any) -> Any:
+        """Give the function to the user's Task."""
+        user.give(self)
+        return PENDING
+
+
+class CodeUser(VirtualUser):
+    """A user with a Task; it is its own first lane.
+
+    Attributes
+    ----------
+    call : LaneWaiter or None
+        What the code awaits on this lane.
+    answer : Answer or None
+        What came, until the code takes it.
+    open_row : Row or None
+        A row that the code may still change.
+    holder : Task or None
+        The Task that made the last request on this lane.
+    section : str
+        Which part of the scenario runs: scenario, on_start or on_stop.
+    """
+
+    __slots__ = (
+        "_is_working",
+        "_job",
+        "_refused",
+        "_rest",
+        "_task",
+        "answer",
+        "call",
+        "face",
+        "holder",
+        "is_cut",
+        "is_over",
+        "lanes",
+        "open_row",
+        "section",
+        "values",
+    )
+
+    def __init__(self, shard: Shard, number: int, program: Program, *, flags: int, on_end: Callable[[VirtualUser], None]) -> None:
+        super().__init__(shard, number, program, flags=flags, on_end=on_end)
+        from maid_lab.engine.python.face import User
+
+        self.call: LaneWaiter | None = None
+        self.answer: Answer | None = None
+        self.open_row: Row | None = None
+        self.values: Values | None = None
+        self.holder: Any = None
+        self.section = "scenario"
+        self.is_cut = False
+        self.is_over = False
+        self.lanes: list[CodeUser | Lane] = [self]
+        self.face: User = User(self)
+        self._job: Run | None = None
+        self._refused = 0
+        self._is_working = False
+        self._rest = Waiter(shard.loop)
+        self._task: asyncio.Task[None] | None = None
+
+    # ---- the Task
+
+    def give(self, job: Run) -> None:
+        """Let the Task do a job: it is resting, or comes back for it."""
+        self._job = job
+        if self._task is None:
+            self._task = self.shard.loop.create_task(self._live(), name=f"user {self.number}")
+            self._task.add_done_callback(self._died)
+            self.shard.code.users.add(self)
+        else:
+            self._rest.wake()
+
+    async def _live(self) -> None:
+        while not self.is_over:
+            job = self._job
+            if job is None:
+                await self._rest
+                continue
+            result = await self._do(job)
+            self.write_rows()
+            self._job = None
+            if self.is_cut:
+                return
+            VirtualUser.step(self, result)
+
+    def _died(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.shard.log("error", f"user {self.number} of {self.program.scenario.name} ended: {type(error).__name__}: {error}")
+
+    async def _do(self, job: Run) -> Abandon | None:
+        """Call the function; returns what ended it early."""
+        if self.leaving_now:
+            return Cut()
+        self.section = job.section
+        self._refused = 0
+        self._is_working = True
+        try:
+            await job.function(self.face)
+        except asyncio.CancelledError:
+            if self.leaving_now:
+                if self._task is not None:
+                    self._task.uncancel()
+                return Cut()
+            self.failure = (Outcome.CHECK_FAILED, "CancelledError: the scenario was cancelled by its own code")
+            return Abandon()
+        except LeaveIteration as end:
+            self.write_rows()
+            if end.args:
+                self.failure = (Outcome.CHECK_FAILED, str(end)[:_MOST_TEXT])
+            return Abandon()
+        except RequestFailed:
+            self.write_rows()
+            return Abandon()
+        except (GeneratorExit, EndUser):
+            raise
+        except BaseException as error:  # whatever the code does, the worker and its other users go on
+            self.write_rows()
+            self.failure = (Outcome.CHECK_FAILED, f"{type(error).__name__}: {error}"[:_MOST_TEXT])
+            self.shard.code.report(self.program.scenario.name, error)
+            return Abandon()
+        finally:
+            self._is_working = False
+        return None
+
+    # ---- lanes
+
+    def lane(self) -> CodeUser | Lane:
+        """Return a lane for a request that begins now; rows that the code has had its time to judge are written."""
+        task = current_task(self.shard.loop)
+        main = self._task
+        lanes = self.lanes
+        if task is main and len(lanes) > 1:
+            self.write_rows()
+        for lane in lanes:
+            # The row of another branch of the code, which may still judge it, is left alone.
+            if lane.call is None and (lane.open_row is None or task is main or lane.holder is task or lane.holder is main):
+                if lane.open_row is not None:
+                    write_row(lane)
+                lane.holder = task
+                return lane
+        new = Lane(self)
+        new.holder = task
+        lanes.append(new)
+        return new
+
+    def refuses(self) -> bool:
+        """Count a request after the end; returns whether it was not the first."""
+        self._refused += 1
+        return self._refused > 1
+
+    def settle(self) -> None:
+        """Write the open rows that are of the running Task; all when that is the user's own."""
+        task = current_task(self.shard.loop)
+        for lane in self.lanes:
+            if lane.open_row is not None and (task is self._task or lane.holder is task):
+                write_row(lane)
+
+    def judgeable(self) -> Row | None:
+        """Return the newest row of the running Task that may still be changed."""
+        task = current_task(self.shard.loop)
+        rows = [lane.open_row for lane in self.lanes if lane.open_row is not None and (lane.holder is task or task is self._task)]
+        return max(rows, key=lambda row: row.end, default=None)
+
+    def write_rows(self) -> None:
+        """Write all open rows."""
+        for lane in self.lanes:
+            if lane.open_row is not None:
+                write_row(lane)
+
+    def write_old_rows(self, now: int) -> None:
+        """Write the open rows of more than a second ago."""
+        for lane in self.lanes:
+            if lane.open_row is not None and lane.open_row.end < now - _WRITE_AFTER_NS:
+                write_row(lane)
+
+    def answered(self, answer: Answer) -> None:
+        """Take the answer of the request on this lane."""
+        _answered(self, answer)
+
+    def give_up(self) -> None:
+        """End what the code awaits here, because the code cancelled it."""
+        _give_up(self)
+
+    def after(self) -> None:
+        """Cut a user that was told to leave as soon as it waits for something else than its requests."""
+        task = self._task
+        if self.leaving_now and task is not None and self._is_working and not self._is_asking:
+            task.cancel()
+
+    @property
+    def _is_asking(self) -> bool:
+        return any(any(c.operation is not None for c in lane.connections.values()) for lane in self.lanes)
+
+    # ---- being stepped
+
+    def step(self, result: Any) -> None:
+        """Let the code go on when it awaits something here, else the script."""
+        if self.call is None:
+            VirtualUser.step(self, result)
+        else:
+            _step(self, result)
+
+    def leave_now(self) -> None:
+        """Finish the requests that are under way, then end; a pause ends at once, of whatever kind."""
+        if self._job is None:
+            super().leave_now()
+            return
+        self.leaving = self.leaving_now = True
+        for lane in self.lanes:
+            timer = lane.timer
+            if timer is not None:
+                lane.timer = None
+                timer.cancel()
+            lane.waits_for_slot = False
+        self.ready_ns = monotonic_ns()
+        self.after()
+
+    def abort(self) -> None:
+        """End where it stands: what is under way is recorded as aborted."""
+        self.is_cut = True
+        now = monotonic_ns()
+        self.write_rows()
+        for lane in self.lanes[1:]:
+            if lane.timer is not None:
+                lane.timer.cancel()
+                lane.timer = None
+            for connection in tuple(lane.connections.values()):
+                if connection.operation is not None:
+                    connection.operation.abort(connection, now)
+                    connection.operation = None
+                connection.close()
+        super().abort()
+        self._end_task()
+
+    def close_connections(self) -> None:
+        """Close what is open and let the Task end: the load has let this user go."""
+        for lane in self.lanes:
+            for connection in tuple(lane.connections.values()):
+                connection.close()
+        self._end_task()
+
+    def use_gate(self, gate: Any) -> None:
+        """Let another gate hold back the user's requests, or none."""
+        super().use_gate(gate)
+        for lane in self.lanes[1:]:
+            lane.gate = gate
+
+    def _end_task(self) -> None:
+        self.is_over = True
+        self.shard.code.users.discard(self)
+        task = self._task
+        if task is None or task.done():
+            return
+        if not self._is_working:
+            self._rest.wake()
+        elif self.is_cut:
+            task.cancel()
+
+
+class Lane(VirtualUser):
+    """One more request of a user at the same time: a connection of its own, all else is the user's."""
+
+    __slots__ = ("answer", "call", "holder", "open_row", "owner", "values")
+
+    def __init__(self, owner: CodeUser) -> None:
+        self.owner = owner
+        self.shard = owner.shard
+        self.number = owner.number
+        self.program = owner.program
+        self.connections = {}
+        self.gate = owner.gate
+        self.scope = owner.scope
+        self.life = 0
+        self.ready_ns = monotonic_ns()
+        self.request = None
+        self.timer = None
+        self.flat = None
+        self.position = 0
+        self.waits_for_slot = False
+        self.think_ns = -1
+        self.call: LaneWaiter | None = None
+        self.answer: Answer | None = None
+        self.open_row: Row | None = None
+        self.values: Values | None = None
+        self.holder: Any = None
+
+    def answered(self, answer: Answer) -> None:
+        """Take the answer of the request on this lane."""
+        _answered(self, answer)
+        self.owner.ready_ns = max(self.owner.ready_ns, self.ready_ns)
+
+    def give_up(self) -> None:
+        """End what the code awaits here, because the code cancelled it."""
+        _give_up(self)
+
+    def step(self, result: Any) -> None:
+        """Let the code go on."""
+        _step(self, result)
+
+    def after(self) -> None:
+        """See `CodeUser.after`."""
+        self.owner.after()
+
+
+def _answered(lane: CodeUser | Lane, answer: Answer) -> None:
+    call = lane.call
+    lane.call = None
+    lane.answer = answer
+    lane.open_row = answer.row
+    went_on = call is None or call.wake()
+    if lane.leaving_now:
+        if went_on:
+            lane.after()
+        else:
+            lane.shard.loop.call_soon(lane.after)
+
+
+def _step(lane: CodeUser | Lane, result: Any) -> None:
+    """Wake the code for what has no answer: a pause that is over, or a request that was not sent."""
+    call = lane.call
+    lane.call = None
+    if lane.answer is not None and not result:
+        lane.open_row = lane.answer.row
+    went_on = call is None or call.wake()
+    if lane.leaving_now:
+        if went_on:
+            lane.after()
+        else:
+            lane.shard.loop.call_soon(lane.after)
+
+
+def _give_up(lane: CodeUser | Lane) -> None:
+    lane.call = None
+    now = monotonic_ns()
+    if lane.timer is not None:
+        timer, lane.timer = lane.timer, None
+        timer.cancel()
+    if lane.waits_for_slot:
+        # What stands in the queue of slots is of an older life.
+        lane.waits_for_slot = False
+        lane.life += 1
+    for connection in tuple(lane.connections.values()):
+        operation: Any = connection.operation
+        if operation is not None:
+            if lane.leaving_now:
+                operation.abort(connection, now)
+            else:
+                operation.cancel(connection, now)
+                lane.failed_by(operation, Outcome.TIMEOUT, "the scenario cancelled a request")
+            connection.operation = None
+            connection.close()
+    lane.ready_ns = now
+
+
+def write_row(lane: CodeUser | Lane) -> None:
+    """Write the open row of a lane: from now on the code cannot change it."""
+    row = lane.open_row
+    if row is None:
+        return
+    lane.open_row = None
+    row.is_written = True
+    if row.outcome:
+        lane.failed_by(None, row.outcome, row.error)
+    lane.shard.recorder.record(
+        label=row.label, user=lane.number, iteration=row.iteration, intended=row.intended, start=row.start, end=row.end, outcome=row.outcome,
+        flags=row.flags, status=row.status, first_byte=row.first_byte, connected=row.connected, bytes_out=row.bytes_out,
+        bytes_in=row.bytes_in, error=row.error,
+    )  # fmt: skip
+
+
+def _shared(name: str) -> Any:
+    """Return an attribute of a lane that is the user's."""
+
+    def read(lane: Any) -> Any:
+        return getattr(lane.owner, name)
+
+    def write(lane: Any, value: Any) -> None:
+        setattr(lane.owner, name, value)
+
+    return property(read, write)
+
+
+for _name in ("base", "failure", "flags", "is_plain", "iteration", "jar", "kept", "keeps", "leaving", "leaving_now"):
+    setattr(Lane, _name, _shared(_name))

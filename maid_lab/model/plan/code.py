@@ -1,0 +1,27 @@
+"""Python scenarios as a plan holds them: where the function is found, never the function itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Code"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """Where a worker finds a scenario in Python; nothing of it is run anywhere else.
+
+    Attributes
+    ----------
+    module, function : str
+        Module and the name in it; the module is empty for what travels as `pickle`.
+    path : tuple of str
+        Folders that the worker looks for modules in, beside its own.
+    pickle : str
+        A cloudpickle in Base64, of functions that no module holds: of notebooks, scripts and other functions.
+    """
+
+    function: str
+    module: str = ""
+    path: tuple[str, ...] = ()
+    pickle: str = ""

@@ -1,0 +1,173 @@
+"""Scenarios in Python: what the decorators make of a function.
+
+A scenario is an async function of one virtual user; `scenario` adds what a recipe says beside the steps. Only workers call it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, overload
+
+from maid_lab.model.errors import InvalidInput
+
+__all__ = ["ScenarioFunction", "TransactionFunction", "UserFunction", "check_user_function", "scenario", "transaction"]
+
+#: An async function of a user.
+UserFunction = Callable[..., Coroutine[Any, Any, Any]]
+
+_MOST_WEIGHT = 1_000_000
+
+
+class ScenarioFunction:
+    """A scenario: an async function of a user with its weight and times. Made by `scenario`; called, it is the function.
+
+    Parameters
+    ----------
+    function : async function
+        One iteration of a user.
+    name : str
+        Name in all results; the function's by default.
+    weight : int
+        Share of users among the scenarios of a run.
+    think : seconds, (low, high) or mapping, optional
+        Pause after each iteration, as in a recipe.
+    pace : seconds or text
+        Shortest time from one start of an iteration to the next.
+    host : str
+        Base URL of this scenario alone.
+    session : str
+        `user` keeps cookies for the user's life, `iteration` forgets them.
+    timeout : float
+        Longest time of a request in seconds, unless the request says another.
+    verify : bool
+        Whether certificates are checked.
+    ca : str
+        File with the certificate authority to trust.
+    """
+
+    def __init__(
+        self, function: Any, *, name: str = "", weight: int = 1, think: Any = None, pace: Any = 0, host: str = "",
+        session: str = "user", timeout: float = 60.0, verify: bool = True, ca: str = "",
+    ) -> None:  # fmt: skip
+        check_user_function(function, "a scenario")
+        if type(weight) is not int or not 0 <= weight <= _MOST_WEIGHT:
+            raise InvalidInput(f"scenario {function.__name__}: the weight {weight!r} is no whole number from 0 to {_MOST_WEIGHT}.")
+        if timeout <= 0:
+            raise InvalidInput(f"scenario {function.__name__}: the timeout {timeout!r} is not above 0 seconds.")
+        if session not in ("user", "iteration"):
+            raise InvalidInput(f"scenario {function.__name__}: the session {session!r} is neither 'user' nor 'iteration'.")
+        self.function: UserFunction = function
+        self.name = name or function.__name__
+        self.weight = weight
+        self.think = think
+        self.pace = pace
+        self.host = host
+        self.session = session
+        self.timeout = timeout
+        self.verify = verify
+        self.ca = ca
+        self.starting: UserFunction | None = None
+        self.stopping: UserFunction | None = None
+        self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
+        self.__name__ = function.__name__
+        self.__qualname__ = function.__qualname__
+
+    def __call__(self, *arguments: Any, **options: Any) -> Awaitable[Any]:
+        """Call the function itself."""
+        return self.function(*arguments, **options)
+
+    def __repr__(self) -> str:
+        return f"<scenario {self.name}, weight {self.weight}>"
+
+    def on_start(self, function: UserFunction) -> UserFunction:
+        """Run an async function once for each user before its first iteration; a decorator."""
+        check_user_function(function, f"on_start of {self.name}")
+        self.starting = function
+        return function
+
+    def on_stop(self, function: UserFunction) -> UserFunction:
+        """Run an async function once for each user after its last iteration, unless it was cut; a decorator."""
+        check_user_function(function, f"on_stop of {self.name}")
+        self.stopping = function
+        return function
+
+
+class TransactionFunction:
+    """An async function of a user whose calls are measured as one row each. Made by `transaction`."""
+
+    def __init__(self, function: UserFunction, *, name: str = "") -> None:
+        check_user_function(function, "a transaction")
+        self.function = function
+        self.name = name or function.__name__
+        self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
+        self.__name__ = function.__name__
+        self.__qualname__ = function.__qualname__
+
+    async def __call__(self, user: Any, *arguments: Any, **options: Any) -> Any:
+        """Call the function within a transaction of the user."""
+        async with user.transaction(self.name):
+            return await self.function(user, *arguments, **options)
+
+    def __repr__(self) -> str:
+        return f"<transaction {self.name}>"
+
+
+@overload
+def scenario(function: UserFunction, /) -> ScenarioFunction: ...
+@overload
+def scenario(
+    *, name: str = ..., weight: int = ..., think: Any = ..., pace: Any = ..., host: str = ..., session: str = ..., timeout: float = ...,
+    verify: bool = ..., ca: str = ...,
+) -> Callable[[UserFunction], ScenarioFunction]: ...  # fmt: skip
+def scenario(function: UserFunction | None = None, /, **options: Any) -> Any:
+    """Make an async function a scenario, with or without options; a decorator. See `ScenarioFunction` for the options.
+
+    Examples
+    --------
+    >>> @scenario(weight=3, think=(1, 3))
+    ... async def browse(user):
+    ...     page = await user.get("/products")
+    ...     user.check(page.status == 200, "products")
+    """
+    if function is not None:
+        return ScenarioFunction(function)
+    return lambda found: ScenarioFunction(found, **options)
+
+
+@overload
+def transaction(function: UserFunction, /) -> TransactionFunction: ...
+@overload
+def transaction(*, name: str = ...) -> Callable[[UserFunction], TransactionFunction]: ...
+def transaction(function: UserFunction | None = None, /, *, name: str = "") -> Any:
+    """Make an async function of a user a transaction: each call is one row, and requests within carry its name; a decorator.
+
+    Examples
+    --------
+    >>> @transaction(name="front page")
+    ... async def front(user):
+    ...     await user.get("/")
+    """
+    if function is not None:
+        return TransactionFunction(function)
+    return lambda found: TransactionFunction(found, name=name)
+
+
+def check_user_function(function: Any, what: str) -> None:
+    """Refuse what is not an async function that takes a user.
+
+    Raises
+    ------
+    InvalidInput
+        If it is something else.
+    """
+    name = getattr(function, "__name__", repr(function))
+    inner = function if inspect.isfunction(function) or inspect.ismethod(function) else getattr(function, "__call__", function)  # noqa: B004
+    if not inspect.iscoroutinefunction(inner):
+        raise InvalidInput(f"{what} is an async function of a user, {name} is not one.", hint=f"Write it as: async def {name}(user): …")
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:
+        raise InvalidInput(f"{what} is called with the user alone: {name} {error}.", hint="Give further parameters a default.") from None
