@@ -145,11 +145,9 @@ class Call:
                 yield waiter
             else:
                 lane.call = None
-                lane.open_row = lane.answer.row  # type: ignore[union-attr]
-            answer = lane.answer
+            answer = lane.take_answer()
             if answer is None:
                 raise CancelledError
-            lane.answer = None
             if self.raises and answer.row.outcome:
                 raise RequestFailed(answer)
             return answer

@@ -9,7 +9,7 @@ from maid_lab.engine.http.operation import HttpOperation, _store_cookies
 from maid_lab.engine.python.answer import Answer, Row
 from maid_lab.engine.python.template import CodeTemplate
 from maid_lab.model.errors import MaidError
-from maid_lab.model.rows import FLAG_ATTEMPT_SHIFT, FLAG_REDIRECTED, FLAG_REUSED, Outcome
+from maid_lab.model.rows import FLAG_REDIRECTED, FLAG_REUSED, Outcome
 
 if TYPE_CHECKING:
     from maid_lab.engine.http.connection import Connection
@@ -141,8 +141,3 @@ class CodeOperation(HttpOperation):
         user.answer = Answer(row, None, b"", None)
         user.ready_ns = now
         return False
-
-
-def flags_of(row: Row) -> int:
-    """Return the flags of a row without its outcome."""
-    return row.flags | min(row.attempt, 127) << FLAG_ATTEMPT_SHIFT

@@ -138,7 +138,8 @@ class CodeUser(VirtualUser):
 
     async def _do(self, job: Run) -> Abandon | None:
         """Call the function; returns what ended it early."""
-        if self.leaving_now:
+        is_late = self.leaving_now
+        if is_late:
             return Cut()
         self.section = job.section
         self._refused = 0
@@ -184,7 +185,7 @@ class CodeUser(VirtualUser):
             # The row of another branch of the code, which may still judge it, is left alone.
             if lane.call is None and (lane.open_row is None or task is main or lane.holder is task or lane.holder is main):
                 if lane.open_row is not None:
-                    write_row(lane)
+                    _write_row(lane)
                 lane.holder = task
                 return lane
         new = Lane(self)
@@ -202,7 +203,7 @@ class CodeUser(VirtualUser):
         task = current_task(self.shard.loop)
         for lane in self.lanes:
             if lane.open_row is not None and (task is self._task or lane.holder is task):
-                write_row(lane)
+                _write_row(lane)
 
     def judgeable(self) -> Row | None:
         """Return the newest row of the running Task that may still be changed."""
@@ -214,17 +215,24 @@ class CodeUser(VirtualUser):
         """Write all open rows."""
         for lane in self.lanes:
             if lane.open_row is not None:
-                write_row(lane)
+                _write_row(lane)
 
     def write_old_rows(self, now: int) -> None:
         """Write the open rows of more than a second ago."""
         for lane in self.lanes:
             if lane.open_row is not None and lane.open_row.end < now - _WRITE_AFTER_NS:
-                write_row(lane)
+                _write_row(lane)
 
     def answered(self, answer: Answer) -> None:
         """Take the answer of the request on this lane."""
         _answered(self, answer)
+
+    def take_answer(self) -> Answer | None:
+        """Return what came, and let the code judge it; None when nothing was sent."""
+        answer, self.answer = self.answer, None
+        if answer is not None:
+            self.open_row = answer.row
+        return answer
 
     def give_up(self) -> None:
         """End what the code awaits here, because the code cancelled it."""
@@ -247,7 +255,7 @@ class CodeUser(VirtualUser):
         if self.call is None:
             VirtualUser.step(self, result)
         else:
-            _step(self, result)
+            _wake(self)
 
     def leave_now(self) -> None:
         """Finish the requests that are under way, then end; a pause ends at once, of whatever kind."""
@@ -338,13 +346,20 @@ class Lane(VirtualUser):
         _answered(self, answer)
         self.owner.ready_ns = max(self.owner.ready_ns, self.ready_ns)
 
+    def take_answer(self) -> Answer | None:
+        """Return what came, and let the code judge it; None when nothing was sent."""
+        answer, self.answer = self.answer, None
+        if answer is not None:
+            self.open_row = answer.row
+        return answer
+
     def give_up(self) -> None:
         """End what the code awaits here, because the code cancelled it."""
         _give_up(self)
 
     def step(self, result: Any) -> None:
         """Let the code go on."""
-        _step(self, result)
+        _wake(self)
 
     def after(self) -> None:
         """See `CodeUser.after`."""
@@ -352,24 +367,15 @@ class Lane(VirtualUser):
 
 
 def _answered(lane: CodeUser | Lane, answer: Answer) -> None:
-    call = lane.call
-    lane.call = None
     lane.answer = answer
     lane.open_row = answer.row
-    went_on = call is None or call.wake()
-    if lane.leaving_now:
-        if went_on:
-            lane.after()
-        else:
-            lane.shard.loop.call_soon(lane.after)
+    _wake(lane)
 
 
-def _step(lane: CodeUser | Lane, result: Any) -> None:
-    """Wake the code for what has no answer: a pause that is over, or a request that was not sent."""
+def _wake(lane: CodeUser | Lane) -> None:
+    """Let the code go on with what came, or with nothing: a pause that is over, a request that was not sent."""
     call = lane.call
     lane.call = None
-    if lane.answer is not None and not result:
-        lane.open_row = lane.answer.row
     went_on = call is None or call.wake()
     if lane.leaving_now:
         if went_on:
@@ -401,7 +407,7 @@ def _give_up(lane: CodeUser | Lane) -> None:
     lane.ready_ns = now
 
 
-def write_row(lane: CodeUser | Lane) -> None:
+def _write_row(lane: CodeUser | Lane) -> None:
     """Write the open row of a lane: from now on the code cannot change it."""
     row = lane.open_row
     if row is None:
