@@ -9,6 +9,7 @@ from maid_lab.cli.chart import load_chart
 from maid_lab.cli.consoles import console_for
 from maid_lab.cli.text import clean, count, span
 from maid_lab.model.plan import (
+    FormStep,
     HttpStep,
     IfStep,
     LoopStep,
@@ -61,7 +62,9 @@ def requests_of(steps: tuple[Step, ...], *, times: float | None = 1.0) -> Iterat
     """Yield the label of each request with how often an iteration sends it; None when that is only known while running."""
     for step in steps:
         sometimes = times if not getattr(step, "when", "") else None
-        if isinstance(step, HttpStep):
+        if isinstance(step, FormStep):
+            yield step.request.label, sometimes
+        elif isinstance(step, HttpStep):
             yield step.label, sometimes
         elif isinstance(step, TransactionStep | UseStep):
             yield from requests_of(step.steps, times=sometimes)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.gate import Gate
     from maid_lab.engine.http.cookies import CookieJar
     from maid_lab.engine.http.origin import Base
+    from maid_lab.engine.http.response import Response
     from maid_lab.engine.program import Program
 
 __all__ = ["Branch", "Flock", "ParallelOperation", "Part", "flock_of"]
@@ -105,6 +106,15 @@ class Branch(VirtualUser):
     @base.setter
     def base(self, base: Base | None) -> None:
         self._owner.base = base
+
+    @property
+    def page(self) -> Response | None:
+        """The last HTML page of the user's iteration."""
+        return self._owner.page
+
+    @page.setter
+    def page(self, page: Response | None) -> None:
+        self._owner.page = page
 
     @property
     def gate(self) -> Any:  # type: ignore[override]

@@ -209,6 +209,7 @@ class Program:
         scope = user.scope
         scope.vars = dict(user.kept)
         scope.iter = user.iteration
+        user.page = None
         if self.scenario.session == "iteration":
             user.jar = None
         for name, feed in self._feeds:

@@ -97,7 +97,8 @@ class Shard:
         self.max_requests = share_of(plan.max_requests, worker, workers) if plan.max_requests else 0
         self._feeds = self._feeds_of(plan)
         captures = capture is not None and capture.options.requests
-        self._compiler = StepCompiler(uses_last="last." in json.dumps(plan_to_json(plan.scenarios)), captures=captures)
+        text = json.dumps(plan_to_json(plan.scenarios))
+        self._compiler = StepCompiler(uses_last="last." in text, uses_pages='"FormStep"' in text, captures=captures)
         self._made_labels: dict[int, Label] = {}
         self.code: Any = None
         self._user_class: type[VirtualUser] = VirtualUser

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maid_lab.engine.http.capturing import CapturingHttpOperation
 from maid_lab.engine.http.operation import HttpOperation
+from maid_lab.engine.http.pages import FormOperation, PageLoad, keep_page
 from maid_lab.engine.ops import Abandon, Cut, EndRun, EndUser, Pause
 from maid_lab.engine.parallel import ParallelOperation
 from maid_lab.model.expressions import parse_expression
 from maid_lab.model.plan import (
+    FormStep,
     HttpStep,
     IfStep,
     LogStep,
@@ -95,12 +97,15 @@ class StepCompiler:
     ----------
     uses_last : bool
         Whether any expression of the plan reads `last.*`.
+    uses_pages : bool
+        Whether any step submits a form: then HTML answers are kept for it.
     captures : bool
         Whether all requests are kept for the logs.
     """
 
-    def __init__(self, *, uses_last: bool, captures: bool = False) -> None:
+    def __init__(self, *, uses_last: bool, uses_pages: bool = False, captures: bool = False) -> None:
         self._uses_last = uses_last
+        self._uses_pages = uses_pages
         self._http = CapturingHttpOperation if captures else HttpOperation
 
     def items(self, steps: Iterable[Step]) -> list[Item]:
@@ -114,12 +119,30 @@ class StepCompiler:
     def _item(self, step: Step) -> Item:
         when = parse_expression(step.when).compile() if step.when else None
         if isinstance(step, HttpStep):
-            return Item(when, self._http(step, uses_last=self._uses_last), None)
+            operation = self._http(step, uses_last=self._uses_last)
+            if self._uses_pages or step.page is not None:
+                operation.also(keep_page)
+            return Item(when, operation, None) if step.page is None else Item(when, None, self._page(operation, step))
+        if isinstance(step, FormStep):
+            return Item(when, FormOperation(step, uses_last=self._uses_last), None)
         if isinstance(step, ThinkStep):
             return Item(when, self.pause(step), None)
         if isinstance(step, ParallelStep):
             return Item(when, ParallelOperation([self.items(branch) for branch in step.branches], step.limit, run_steps), None)
         return Item(when, None, self._play(step))
+
+    def _page(self, operation: HttpOperation, step: HttpStep) -> Play:
+        load = PageLoad(step, uses_last=self._uses_last)
+
+        def play(user: VirtualUser) -> Generator[Any, Any, None]:
+            if not (yield operation):
+                stop_for(operation, user)
+                return
+            # What is missing of a page is rows that say so; only the end of the user ends it here.
+            if not (yield load) and user.leaving_now:
+                raise Cut
+
+        return play
 
     def _play(self, step: Step) -> Play:
         makers: dict[type, Callable[[Any], Play]] = {

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.connection import Connection
     from maid_lab.engine.http.cookies import CookieJar
     from maid_lab.engine.http.origin import Base, Origin
+    from maid_lab.engine.http.response import Response
     from maid_lab.engine.parallel import Flock
     from maid_lab.engine.program import Program
     from maid_lab.engine.request_load import RequestLoad
@@ -91,7 +92,7 @@ class VirtualUser:
         "leaving_now",
         "life",
         "number",
-        "on_end", "position",
+        "on_end", "page", "position",
         "program",
         "ready_ns",
         "request",
@@ -133,6 +134,8 @@ class VirtualUser:
         self.flat: FlatLoop | None = None
         #: Branches that run at the same time, once there were some.
         self.flock: Flock | None = None
+        #: The last HTML page of the iteration, where the plan has a use for it.
+        self.page: Response | None = None
         self.position = 0
         self._rng: Random | None = None
         self._rng_key = -1

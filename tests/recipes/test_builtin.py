@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from maid_lab.model.plan import HttpStep
 from maid_lab.model.planner import PlanResult, make_plan
+from maid_lab.model.planning.walks import requests_in
 from maid_lab.model.recipe import Recipe, load_recipe
 from tests.demo.client import call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from maid_lab.demo.launch import DemoProcess
     from maid_lab.model.recipe.target import DataSet
 
@@ -44,17 +41,6 @@ def rows_of(data_set: DataSet, path: str, folder: Path | None) -> tuple[tuple[di
     assert folder is not None
     with (folder / path).open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file)), ""
-
-
-def requests_in(value: Any) -> Iterator[HttpStep]:
-    if isinstance(value, HttpStep):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from requests_in(item)
-    elif is_dataclass(value) and not isinstance(value, type):
-        for spec in fields(value):
-            yield from requests_in(getattr(value, spec.name))
 
 
 def test_the_recipes_of_the_design_are_there() -> None:

@@ -18,6 +18,7 @@ from maid_lab.model.errors import MaidError
 from maid_lab.model.rows import FLAG_ATTEMPT_SHIFT, FLAG_REDIRECTED, FLAG_REUSED, NONE_U32, RECORD_SIZE, Outcome
 
 if TYPE_CHECKING:
+    from maid_lab.engine.http.extracts import CompiledExtract
     from maid_lab.engine.http.head import Head
     from maid_lab.engine.http.origin import Base, Origin
     from maid_lab.engine.http.request import Request
@@ -78,6 +79,12 @@ class HttpOperation:
     def is_constant(self) -> bool:
         """Whether the request is the same for all users and iterations, and nothing of the answer is kept."""
         return self._template.is_constant and not self._extracts
+
+    def also(self, taker: CompiledExtract) -> None:
+        """Hand each good answer, with its body, to one more function."""
+        self._extracts.append(taker)
+        self.needs_body = True
+        self.is_simple = False
 
     def wire_for(self, base: Base | None) -> tuple[Request, bytes, Origin] | None:
         """Return what a constant request sends to a base URL, once it has been sent there."""

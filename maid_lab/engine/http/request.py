@@ -140,6 +140,20 @@ class RequestTemplate:
             text.append(f"Content-Length: {len(body)}\r\n")
         return Request(origin, self._step.method, target, "".join(text).encode("utf-8"), body)
 
+    def request_to(self, user: VirtualUser, url: str, method: str, body: bytes, *, content_type: str = "", referer: str = "") -> Request:
+        """Return a request to an absolute URL that is only known now, with the step's headers.
+
+        Raises
+        ------
+        MaidError
+            If its host is not a target of the plan.
+        """
+        base = user.shard.origins.base(url, self._step.tls)
+        own = {"content-type", *(("host",) if base.origin is not (user.base.origin if user.base is not None else None) else ())}
+        headers = [(name, _header_value(name, _value(value, user.scope))) for name, value in self._headers if name.lower() not in own]
+        headers += [(name, value) for name, value in (("Content-Type", content_type), ("Referer", referer)) if value]
+        return Request.of(base.origin, method, _target(url), headers, body)
+
     def follow(self, user: VirtualUser, request: Request, status: int, location: str) -> Request:
         """Return the request that a redirect asks for.
 

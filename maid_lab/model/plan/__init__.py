@@ -8,8 +8,9 @@ from typing import Any, Final
 from maid_lab.model.plan.code import Code
 from maid_lab.model.plan.codec import from_json, to_json
 from maid_lab.model.plan.loads import Ceilings, Load, Search, Segment
-from maid_lab.model.plan.requests import Body, Check, Extract, HttpStep, Retry, Timeouts, Tls
+from maid_lab.model.plan.requests import Body, Check, Extract, HttpStep, Page, Retry, Timeouts, Tls
 from maid_lab.model.plan.steps import (
+    FormStep,
     IfStep,
     LogStep,
     LoopStep,
@@ -33,12 +34,14 @@ __all__ = [
     "Code",
     "DataSet",
     "Extract",
+    "FormStep",
     "HttpStep",
     "IfStep",
     "Label",
     "Load",
     "LogStep",
     "LoopStep",
+    "Page",
     "ParallelStep",
     "Plan",
     "RandomStep",

@@ -10,6 +10,7 @@ __all__ = [
     "Check",
     "Extract",
     "HttpStep",
+    "Page",
     "Retry",
     "Timeouts",
     "Tls",
@@ -97,6 +98,14 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Also fetch the parts that the HTML answer links to, `parallel` at a time; `labels` by suffix (`.css`), `other` for the rest."""
+
+    labels: tuple[tuple[str, int], ...]
+    parallel: int = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpStep:
     """One HTTP request. `url` is absolute or relative to the user's base URL; defaults of the target are merged in already."""
 
@@ -117,5 +126,6 @@ class HttpStep:
     extract: tuple[Extract, ...] = ()
     check: tuple[Check, ...] = ()
     retry: Retry | None = None
+    page: Page | None = None
     when: str = ""
     on_error: Literal["continue", "iteration", "user", "run"] = "iteration"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from maid_lab.model.plan.requests import HttpStep, Value
 
 __all__ = [
+    "FormStep",
     "IfStep",
     "LogStep",
     "LoopStep",
@@ -123,6 +124,16 @@ class ParallelStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FormStep:
+    """Submit a form of the last HTML page of the iteration: by its index or a CSS selector, with these fields beside the page's own."""
+
+    request: HttpStep
+    form: int | str = 0
+    fields: tuple[tuple[str, Value], ...] = ()
+    when: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitForStep:
     """Setup only: repeat the request until it answers with `status`, for at most `timeout_s`."""
 
@@ -154,6 +165,7 @@ Step = (
     | SwitchStep
     | RandomStep
     | ParallelStep
+    | FormStep
     | WaitForStep
     | UseStep
 )

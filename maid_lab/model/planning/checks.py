@@ -14,7 +14,7 @@ from maid_lab.model.recipe.checks import Check, Extract, HeaderCheck, JsonCheck
 from maid_lab.model.templates import escaped
 from maid_lab.model.units import parse_duration, parse_size
 
-__all__ = ["plan_check", "plan_extract"]
+__all__ = ["check_css", "plan_check", "plan_extract"]
 
 Run = Callable[[Any, str], Any]
 
@@ -137,18 +137,33 @@ def _check_pattern(pattern: str, context: Context, pointer: str) -> re.Pattern[s
         raise PlanningError from None
 
 
-def _check_selector(extract: Extract, context: Context, pointer: str) -> None:
+def check_css(selector: str, context: Context, place: str) -> None:
+    """Note a CSS selector that is malformed (E104).
+
+    Raises
+    ------
+    PlanningError
+        If it is.
+    """
+    import cssselect
+
     try:
-        if extract.source == "css":
-            import cssselect
+        cssselect.parse(selector)
+    except cssselect.SelectorError as error:
+        context.add("E104", f"{selector!r} is not a CSS selector: {error}", "Mend it.", place)
+        raise PlanningError from None
 
-            cssselect.parse(extract.expr)
-        else:
-            from lxml import etree
 
-            etree.XPath(extract.expr)
-    except (SyntaxError, ValueError) as error:  # cssselect's and lxml's errors of syntax are kinds of Python's
-        context.add("E104", f"{extract.expr!r} is not a {extract.source} expression: {error}", "Mend it.", f"{pointer}/{extract.source}")
+def _check_selector(extract: Extract, context: Context, pointer: str) -> None:
+    if extract.source == "css":
+        check_css(extract.expr, context, f"{pointer}/css")
+        return
+    from lxml import etree
+
+    try:
+        etree.XPath(extract.expr)
+    except etree.XPathError as error:
+        context.add("E104", f"{extract.expr!r} is not an XPath expression: {error}", "Mend it.", f"{pointer}/xpath")
         raise PlanningError from None
 
 

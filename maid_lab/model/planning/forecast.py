@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from maid_lab.model.plan import (
+    FormStep,
     HttpStep,
     IfStep,
     Label,
@@ -119,7 +120,9 @@ def _selects(label: Label, threshold: Threshold) -> bool:
 
 def _rows(steps: tuple[Step, ...], times: float) -> Iterator[tuple[int, float]]:
     for step in steps:
-        if isinstance(step, HttpStep):
+        if isinstance(step, FormStep):
+            yield step.request.label, times
+        elif isinstance(step, HttpStep):
             yield step.label, times * (1 + (step.retry.times if step.retry is not None else 0))
         elif isinstance(step, TransactionStep):
             yield step.label, times

@@ -24,7 +24,7 @@ from maid_lab.model.units import parse_duration
 __all__ = ["RequestPlanner"]
 
 #: Fields of a request that are part of the schema and not run yet.
-_NOT_YET: Final = ("multipart", "proxy", "source_addresses", "dns", "page", "sse", "trace")
+_NOT_YET: Final = ("multipart", "proxy", "source_addresses", "dns", "sse", "trace")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _STATUS: Final = re.compile(r"[1-5](?:xx|\d\d)")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from maid_lab.model import plan as out
 from maid_lab.model.functions import text_of
+from maid_lab.model.planning.checks import check_css
 from maid_lab.model.planning.context import Context, PlanningError
 from maid_lab.model.planning.leaves import Leaves
 from maid_lab.model.planning.overrides import Overrides
@@ -18,6 +20,11 @@ from maid_lab.model.recipe.semantics import request_name
 from maid_lab.model.recipe.target import Defaults
 from maid_lab.model.templates import is_template
 from maid_lab.model.units import parse_duration, parse_percent
+
+#: Suffixes of the parts of a page that have a name of their own.
+_ASSETS: Final = (
+    ".css", ".js", ".mjs", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".avif", ".ico", ".woff2",
+)  # fmt: skip
 
 __all__ = ["StepPlanner", "fragment_names", "think_step"]
 
@@ -77,6 +84,8 @@ class StepPlanner:
     def _step(self, step: Any, pointer: str) -> out.Step:
         if isinstance(step, tree.HttpAction):
             return self._http(step, step.call, step.method, f"{pointer}/{step.action}", pointer)
+        if isinstance(step, tree.DriverAction) and step.action == "form_submit":
+            return self._form(step, f"{pointer}/form_submit", pointer)
         if isinstance(step, tree.DriverAction):
             self._context.refuse(f"the action {step.action}", f"{pointer}/{step.action}")
             raise PlanningError
@@ -216,7 +225,49 @@ class StepPlanner:
     def _http(self, step: tree.StepBase, call: tree.HttpCall, method: str, place: str, pointer: str) -> out.HttpStep:
         name = step.name or request_name(method, call.url)
         label = self._label(name=name, kind="http", method=method, url=call.url, tags=self._tag_values(step.tags, f"{pointer}/tags"))
-        return self._requests.plan(step, call, method=method, label=label, place=place, pointer=pointer)
+        request = self._requests.plan(step, call, method=method, label=label, place=place, pointer=pointer)
+        page = self._page(call.page, f"{place}/page")
+        return request if page is None else replace(request, page=page)
+
+    def _page(self, given: Any, place: str) -> out.Page | None:
+        """Return what a page loads besides itself; each kind of part has a label of its own."""
+        if given is None or given is False:
+            return None
+        options = {"assets": True} if given is True else given
+        if not isinstance(options, dict) or set(options) - {"assets", "parallel"}:
+            self._context.add("E103", "page is {assets: true, parallel: 6}", "Write page: {assets: true}.", place)
+            raise PlanningError
+        if not self._context.value(options.get("assets", False), bool, f"{place}/assets"):
+            return None
+        limit = self._context.value(options.get("parallel", 6), int, f"{place}/parallel")
+        if limit < 1:
+            self._context.add("E104", f"page loads {limit} parts at a time", "Write 1 or more.", f"{place}/parallel")
+            raise PlanningError
+        names = {suffix: f"asset {suffix}" for suffix in _ASSETS} | {"other": "asset other"}
+        labels = tuple((kind, self._label(name=name, kind="http", method="GET")) for kind, name in names.items())
+        return out.Page(labels=labels, parallel=limit)
+
+    def _form(self, step: tree.DriverAction, place: str, pointer: str) -> out.Step:
+        given = step.form_submit
+        if not isinstance(given, dict) or set(given) - {"form", "fields"} or not isinstance(given.get("fields", {}), dict):
+            self._context.add(
+                "E103", "form_submit is {form: css or index, fields: {name: value}}", "Write form_submit: {fields: {…}}.", place
+            )
+            raise PlanningError
+        form = given.get("form", 0)
+        if isinstance(form, bool) or not isinstance(form, int | str):
+            self._context.add(
+                "E103", f"form is a CSS selector or an index, not {form!r}", "Write form: 0, or form: form.login.", f"{place}/form"
+            )
+            raise PlanningError
+        if isinstance(form, str):
+            check_css(form, self._context, f"{place}/form")
+        name = step.name or f"submit {form if isinstance(form, str) else f'form {form}'}"
+        label = self._label(name=name, kind="http", method="POST")
+        call = tree.HttpCall(url="/")
+        request = self._requests.plan(step, call, method="POST", label=label, place=place, pointer=pointer)
+        fields = tuple((key, self._leaves.tree(value, f"{place}/fields/{key}")) for key, value in given.get("fields", {}).items())
+        return out.FormStep(request=request, form=form, fields=fields, when=request.when)
 
     def _label(
         self, *, name: str, kind: str, method: str = "", url: str = "", transaction: str = "", tags: Mapping[str, str] | None = None

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from maid_lab.model.plan import HttpStep, Scenario
+from maid_lab.model.plan import FormStep, HttpStep, Scenario
 
 __all__ = ["has_dollar", "has_relative_url", "requests_in"]
 
 
 def requests_in(value: Any) -> Iterator[HttpStep]:
-    """Yield all requests of steps, at any depth."""
+    """Yield all requests of steps, at any depth, but those of forms, whose addresses are known from their pages only."""
     if isinstance(value, HttpStep):
         yield value
+    elif isinstance(value, FormStep):
+        return
     elif isinstance(value, tuple):
         for item in value:
             yield from requests_in(item)

@@ -114,7 +114,6 @@ def test_waiting_asks_for_the_status_and_no_request_outlasts_it() -> None:
         ("get: ftp://example.test/", "E104", "/get"),
         ("get: {url: /, headers: {'a b': c}}", "E104", "/get/headers"),
         ("{get: /, retry: {times: 1, on: [tiemout]}}", "E104", "/retry/on/0"), ("get: {url: /, http_version: '2'}", "E401", "/get/http_version"),
-        ("get: {url: /, page: {assets: true}}", "E401", "/get/page"),
         ("get: {url: /, sse: true}", "E401", "/get/sse"),
         ("get: {url: /, trace: true}", "E401", "/get/trace"),
         ("get: {url: /, proxy: 'http://127.0.0.1:1'}", "E401", "/get/proxy"), ("get: {url: /, sticky: true}", "E401", "/get/sticky"),
