@@ -10,6 +10,7 @@ from maid_lab.engine.http.operation import HttpOperation
 from maid_lab.engine.ops import Abandon, Cut, EndRun, EndUser, Until
 from maid_lab.engine.steps import StepCompiler, run_steps, stop_for
 from maid_lab.model.dealing import sets_of
+from maid_lab.model.planning.walks import requests_in
 from maid_lab.model.rows import Outcome
 from maid_lab.model.transaction_order import TransactionOrder
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.data import DataFeed
     from maid_lab.engine.http.origin import Base
     from maid_lab.engine.user import VirtualUser
-    from maid_lab.model.plan import Plan, Scenario
+from maid_lab.model.plan import Plan, Scenario
 
 __all__ = ["Program", "Script", "stays"]
 
@@ -55,13 +56,22 @@ class Program:
         read = sets_of(scenario)
         self._feeds = [(name, feed) for name, feed in feeds.items() if name in read]
         self.has_farewell = bool(self._on_stop)
+        #: Whether connections end with the iteration.
+        self._closes = any(step.reuse == "iteration" for step in requests_in(scenario))
         self._flat = self._flat_operations(scenario)
         self._leaps: dict[Base | None, FlatLoop | None] = {}
 
     def _flat_operations(self, scenario: Scenario) -> list[HttpOperation] | None:
         operations = [item.operation for item in self._items if item.when is None and isinstance(item.operation, HttpOperation)]
         is_flat = len(operations) == len(self._items) and all(operation.is_constant for operation in operations)
-        plain = self._think is None and not scenario.scheduler and not self._feeds and not self._on_stop and scenario.session == "user"
+        plain = (
+            self._think is None
+            and not scenario.scheduler
+            and not self._feeds
+            and not self._on_stop
+            and scenario.session == "user"
+            and not self._closes
+        )
         return operations if is_flat and plain else None
 
     # ---- scripts
@@ -133,6 +143,8 @@ class Program:
         finally:
             user.record(self.label, start=start, end=max(user.ready_ns, start), outcome=outcome, error=error)
             user.iteration += 1
+            if self._closes:
+                user.close_connections()
 
     def once(self, user: VirtualUser, done: Callable[[str], None]) -> Script:
         """Run setup or teardown: the steps once, then `done` with an empty text or what went wrong."""

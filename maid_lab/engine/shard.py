@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
@@ -90,6 +91,8 @@ class Shard:
         self._secrets = dict(secrets)
         self._parameters = dict(plan.parameters)
         self._sequences: dict[str, int] = {}
+        self._traces = 0
+        self._trace_root = hashlib.sha256(run_id.encode()).hexdigest()[:16]
         self.origins = Origins(plan.targets)
         self._bases = [(self.origins.base(target.base_url), target.weight) for target in plan.targets if target.weight > 0]
         self._base_order = [index for index, (_, weight) in enumerate(self._bases) for _ in range(weight)]
@@ -301,6 +304,15 @@ class Shard:
         """Give back the rows that a user held."""
         for feed in self._feeds.values():
             feed.release(user)
+
+    def next_trace(self) -> tuple[int, str]:
+        """Return a trace id of this run, and the header that carries it (W3C Trace Context, level 1).
+
+        The upper half of the id is the run's; the lower half, which the row keeps, is unique in it whatever the number of workers.
+        """
+        self._traces += 1
+        number = (self.worker + 1) << 48 | self._traces
+        return number, f"traceparent: 00-{self._trace_root}{number:016x}-{self._traces:016x}-01\r\n"
 
     def _next_in(self, name: str) -> int:
         number = self._sequences.get(name, self.worker)

@@ -48,7 +48,7 @@ class HttpOperation:
     """
 
     __slots__ = (
-        "_checks", "_extracts", "_has_status_check", "_redirects", "_retry", "_template", "_uses_last", "_wires", "connect_ns", "is_head",
+        "_checks", "_extracts", "_has_status_check", "_redirects", "_retry", "_sticky", "_template", "_traces", "_uses_last", "_wires", "connect_ns", "is_head",
         "is_simple", "keeps_body", "label", "method", "needs_body", "on_error", "read_ns", "reuse", "total_ns", "when",
     )  # fmt: skip
 
@@ -69,10 +69,12 @@ class HttpOperation:
         self._extracts = [compile_extract(extract) for extract in step.extract]
         self._retry = step.retry
         self._redirects = step.redirects
+        self._sticky = step.sticky
+        self._traces = step.trace
         self._template = RequestTemplate(step)
         self._uses_last = uses_last
         self._wires: dict[Any, tuple[Request, bytes, Origin]] = {}
-        plain = not (self._checks or self._extracts or self._retry or uses_last or self.is_head)
+        plain = not (self._checks or self._extracts or self._retry or uses_last or self.is_head or step.trace)
         self.is_simple = plain and step.reuse == "user"
 
     @property
@@ -228,6 +230,9 @@ class HttpOperation:
             self._end(connection, Outcome.PROTOCOL_ERROR, f"redirect: {text}", head.status, now, reusable=reusable)
             return
         self._record(connection, Outcome.OK, "", head.status, now)
+        if self._sticky and request.origin is not user.request.origin:
+            user.base = user.shard.origins.root_of(request.origin)
+            user.flat = None
         attempt = connection.attempt
         connection.release(reusable=reusable)
         self._dispatch(user, request, request.wire(user), intended=now, attempt=attempt, hops=hops + 1)
@@ -235,7 +240,13 @@ class HttpOperation:
     def _record(self, connection: Connection, outcome: Outcome, error: str, status: int, now: int) -> None:
         user, start = connection.user, connection.start
         service, blocked, ttfb = now - start, start - connection.intended, connection.first_byte - start
-        if outcome is Outcome.OK and connection.connected < 0 and not connection.attempt and service < NONE_U32 > blocked and ttfb >= 0:
+        if (
+            outcome is Outcome.OK
+            and connection.connected < 0
+            and not (connection.attempt or self._traces)
+            and service < NONE_U32 > blocked
+            and ttfb >= 0
+        ):
             # The usual row, written without the questions that `record` asks.
             recorder = user.shard.recorder
             position = recorder.position
@@ -264,6 +275,7 @@ class HttpOperation:
             bytes_out=connection.bytes_out,
             bytes_in=connection.bytes_in,
             error=error,
+            trace_id=user.request.trace_id if self._traces else 0,
         )
 
 

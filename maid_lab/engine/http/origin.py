@@ -84,6 +84,7 @@ class Origins:
             host = urlsplit(target.base_url).hostname or ""
             self._addresses[host] = self._addresses.get(host, ()) + target.addresses
         self._origins: dict[tuple[str, str, int, Tls], Origin] = {}
+        self._roots: dict[Origin, Base] = {}
         self._contexts: dict[Tls, ssl.SSLContext] = {}
 
     def base(self, url: str, tls: Tls = _DEFAULT_TLS) -> Base:
@@ -104,6 +105,12 @@ class Origins:
         if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
             raise InvalidInput(f"the URL {url!r} is not an absolute http or https URL.", hint="Write it as http://host:port/path.")
         return Base(self.origin(parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme], tls), parts.path.rstrip("/"))
+
+    def root_of(self, origin: Origin) -> Base:
+        """Return the base URL of an origin without a path, the same object each time."""
+        if origin not in self._roots:
+            self._roots[origin] = Base(origin, "")
+        return self._roots[origin]
 
     def origin(self, scheme: str, host: str, port: int, tls: Tls) -> Origin:
         """Return the origin, the same object for equal arguments."""

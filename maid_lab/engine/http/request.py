@@ -40,9 +40,11 @@ class Request:
         Request line and headers without the final empty line.
     tail : bytes
         Empty line and body.
+    trace_id : int
+        Lower 64 bits of the id that its traceparent header carries, 0 for none.
     """
 
-    __slots__ = ("body", "lines", "method", "origin", "tail", "target")
+    __slots__ = ("body", "lines", "method", "origin", "tail", "target", "trace_id")
 
     def __init__(self, origin: Origin, method: str, target: str, lines: bytes, body: bytes) -> None:
         self.origin = origin
@@ -50,6 +52,7 @@ class Request:
         self.target = target
         self.body = body
         self.lines = lines
+        self.trace_id = 0
         self.tail = b"\r\n" + body if body else b"\r\n"
 
     @classmethod
@@ -97,7 +100,7 @@ class RequestTemplate:
         self._cookies = [(name, compile_value(value)) for name, value in step.cookies]
         self._body = _body(step)
         parts = [self._url, self._params, self._body, *(value for _, value in self._headers + self._cookies)]
-        self.is_constant = not any(callable(part) for part in parts)
+        self.is_constant = not (step.trace or any(callable(part) for part in parts))
         self._pieces = _pieces(self._headers + _cookie_header(self._cookies))
         self._has_host = any(name.lower() == "host" for name, _ in self._headers)
         #: Whether the URL says no host, as far as the recipe says it: an expression at its beginning may give any.
@@ -138,7 +141,12 @@ class RequestTemplate:
                 text.append(_header_value(piece, value(scope)))
         if body or self._step.method in _WITH_BODY:
             text.append(f"Content-Length: {len(body)}\r\n")
-        return Request(origin, self._step.method, target, "".join(text).encode("utf-8"), body)
+        if not self._step.trace:
+            return Request(origin, self._step.method, target, "".join(text).encode("utf-8"), body)
+        number, header = user.shard.next_trace()
+        request = Request(origin, self._step.method, target, f"{''.join(text)}{header}".encode(), body)
+        request.trace_id = number
+        return request
 
     def request_to(self, user: VirtualUser, url: str, method: str, body: bytes, *, content_type: str = "", referer: str = "") -> Request:
         """Return a request to an absolute URL that is only known now, with the step's headers.
@@ -168,7 +176,11 @@ class RequestTemplate:
         if base.origin is not request.origin:
             dropped |= {"authorization", "cookie", "host"}
         headers = [(name, _header_value(name, _value(value, user.scope))) for name, value in self._headers if name.lower() not in dropped]
-        return Request.of(base.origin, method, target, headers, b"" if becomes_get else request.body)
+        following = Request.of(base.origin, method, target, headers, b"" if becomes_get else request.body)
+        if step.trace:
+            following.trace_id, header = user.shard.next_trace()
+            following.lines += header.encode()
+        return following
 
     def _place(self, user: VirtualUser, base: Base) -> tuple[Origin, str]:
         origin = user.shard.origins.origin(base.origin.scheme, base.origin.host, base.origin.port, self._step.tls)

@@ -107,7 +107,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpStep:
-    """One HTTP request. `url` is absolute or relative to the user's base URL; defaults of the target are merged in already."""
+    """One HTTP request.
+
+    `url` is absolute or relative to the user's base URL; defaults of the target are merged in already. `sticky` keeps the base URL that a
+    redirect leads to. `trace` sends a W3C traceparent header.
+    """
 
     label: int
     method: str
@@ -127,5 +131,6 @@ class HttpStep:
     check: tuple[Check, ...] = ()
     retry: Retry | None = None
     page: Page | None = None
+    trace: bool = False
     when: str = ""
     on_error: Literal["continue", "iteration", "user", "run"] = "iteration"

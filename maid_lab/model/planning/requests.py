@@ -24,7 +24,7 @@ from maid_lab.model.units import parse_duration
 __all__ = ["RequestPlanner"]
 
 #: Fields of a request that are part of the schema and not run yet.
-_NOT_YET: Final = ("multipart", "proxy", "source_addresses", "dns", "sse", "trace")
+_NOT_YET: Final = ("multipart", "proxy", "source_addresses", "dns", "sse")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _STATUS: Final = re.compile(r"[1-5](?:xx|\d\d)")
@@ -78,6 +78,7 @@ class RequestPlanner:
             gzip=self._flag("gzip", call, place, default=True),
             sticky=self._flag("sticky", call, place, default=False),
             reuse=_first(call.reuse, defaults.reuse, "user"),
+            trace=self._flag("trace", call, place, default=False),
             auth=self._auth(call.auth or defaults.auth, f"{place}/auth"),
             tls=self._tls(call.tls or defaults.tls, f"{place}/tls"),
             extract=tuple(plan_extract(each, run, context, f"{pointer}/extract/{i}") for i, each in enumerate(step.extract)),
@@ -103,10 +104,6 @@ class RequestPlanner:
             version = source.http_version
             if version not in (None, "auto", "1.1"):
                 self._context.refuse(f"http_version {version}", f"{where}/http_version")
-        if self._flag("sticky", call, place, default=False):
-            self._context.refuse("sticky", f"{place}/sticky")
-        if _first(call.reuse, self._defaults.reuse) == "iteration":
-            self._context.refuse("reuse: iteration", f"{place}/reuse")
 
     # ---- what is sent
 
