@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from maid_lab.cli.request import RunRequest
     from maid_lab.lab import Lab
     from maid_lab.model.run_record import RunRecord
+    from maid_lab.services.reports.views import ViewChoice
 
 __all__ = ["run_when_told"]
 
 
-async def run_when_told(lab: Lab, request: RunRequest, flags: dict[str, Any], *, display: Display) -> int:
+async def run_when_told(lab: Lab, request: RunRequest, flags: dict[str, Any], *, choice: ViewChoice, display: Display) -> int:
     """Wait for starts and show each run, until `maid control shutdown` or Ctrl-C.
 
     Returns
@@ -29,6 +30,7 @@ async def run_when_told(lab: Lab, request: RunRequest, flags: dict[str, Any], *,
     """
     from maid_lab.cli.findings import print_findings
     from maid_lab.cli.summary import print_summary
+    from maid_lab.cli.views import print_views, views_json
     from maid_lab.services.waiting import WaitingTest
 
     waiting = WaitingTest(
@@ -49,6 +51,7 @@ async def run_when_told(lab: Lab, request: RunRequest, flags: dict[str, Any], *,
         records.append(record)
         codes.append(exit_code(record, interrupted=False))
         print_summary(record)
+        print_views(views_json(lab, record, choice))
         sys.stderr.write("waiting for: maid control start | shutdown\n")
 
     lab.desk.waiting = waiting
@@ -71,15 +74,15 @@ async def run_when_told(lab: Lab, request: RunRequest, flags: dict[str, Any], *,
             loop.remove_signal_handler(number)
         lab.desk.waiting = None
         await lab.door.close()
-    await _report(lab, records, flags["report_file"] or [])
+    await _report(lab, records, flags["report_file"] or [], choice)
     return INTERRUPTED if interrupts.count else codes[-1]
 
 
-async def _report(lab: Lab, records: list[RunRecord], files: list[Any]) -> None:
+async def _report(lab: Lab, records: list[RunRecord], files: list[Any], choice: ViewChoice) -> None:
     """Write the reports of the last run."""
     from maid_lab.cli.reports import write_reports
 
-    for path in await write_reports(lab, records[-1], files) if records else ():
+    for path in await write_reports(lab, records[-1], files, choice=choice) if records else ():
         sys.stderr.write(f"report: {path}\n")
 
 

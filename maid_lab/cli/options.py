@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "DecreaseRate", "DecreaseTime", "Host", "IncreaseRate", "IncreaseTime", "Iterations", "Json", "NoAutostart", "Parameters", "ParametersFile", "Preset",
-    "Quiet", "Rate", "RecipeRef", "ReportFiles", "RunName", "RunRef", "RunTags", "RunTime", "Scenarios", "Seed", "TestPlan", "Throttle",
+    "CoMitigation", "DecreaseRate", "DecreaseTime", "Host", "IncreaseRate", "IncreaseTime", "Iterations", "Json", "NoAutostart", "Parameters",
+    "ParametersFile", "Preset", "Quiet", "Rate", "RecipeRef", "ReportFiles", "RunName", "RunRef",
+    "RunTags", "RunTime", "Scenarios", "Seed", "TestPlan", "Throttle",
     "Timeout", "Users", "Verbose", "Workers",
 ]  # fmt: skip
 
@@ -100,6 +101,15 @@ RunTags = Annotated[
 ReportFiles = Annotated[
     list[Path] | None,
     typer.Option("--report-file", metavar="FILE", help="Write a report; the suffix says the format; repeatable.", rich_help_panel=_OUTPUT),
+]
+CoMitigation = Annotated[
+    str | None,
+    typer.Option(
+        "--co-mitigation",
+        metavar="MODE",
+        help="Show what coordinated omission hides, by the average, minimum or maximum duration of a user's loops; or disabled.",
+        rich_help_panel=_OUTPUT,
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Exactly one JSON object on standard output, all else on standard error.", rich_help_panel=_OUTPUT)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from maid_lab.lab import Lab
     from maid_lab.model.run_record import RunRecord
+    from maid_lab.services.reports.views import ViewChoice
 
 __all__ = ["check_files", "write_reports"]
 
@@ -29,7 +30,10 @@ def check_files(files: Sequence[Path]) -> None:
             raise InvalidInput(f"the folder of report file {path} is not there.", hint=f"Make it: mkdir -p {path.parent}")
 
 
-async def write_reports(lab: Lab, record: RunRecord, files: Sequence[Path | None]) -> list[Path]:
+async def write_reports(lab: Lab, record: RunRecord, files: Sequence[Path | None], *, choice: ViewChoice | None = None) -> list[Path]:
     """Write the reports of a run and return their paths; None stands for HTML in the run's folder."""
+    from maid_lab.services.reports.views import ViewChoice
+
+    choice = choice or ViewChoice()
     folder, plan = lab.history.folder(record.id), lab.history.plan(record.id)
-    return [await asyncio.to_thread(lab.reports.write, record, folder, plan, path=path) for path in files]
+    return [await asyncio.to_thread(lab.reports.write, record, folder, plan, path=path, choice=choice) for path in files]

@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     running_metrics: float = Field(
         default=0.0, ge=0, description="Seconds after which the metrics tables are printed again while the run goes on; 0 prints none."
     )
+    co_mitigation: Literal["average", "minimum", "maximum", "disabled"] = Field(
+        default="disabled",
+        description="What a user's cadence is in the view on coordinated omission: average, minimum or maximum duration of its loops, or disabled.",
+    )
     quiet: int = Field(
         default=0, ge=0, le=3, description="What the console leaves out: 1 progress, 2 warnings of the run too, 3 its errors too."
     )

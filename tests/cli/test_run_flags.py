@@ -65,6 +65,7 @@ def flags_of(*words: str) -> dict[str, Any]:
             for log in ("goose", "request", "transaction", "scenario", "error", "debug")
         ),
         (("--running-metrics",), "2.5", "running_metrics", 2.5),
+        (("--co-mitigation",), "average", "co_mitigation", "average"),
     ],
 )
 def test_every_name_of_a_flag_means_the_same(names: tuple[str, ...], word: str, key: str, value: Any) -> None:

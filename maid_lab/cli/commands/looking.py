@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from maid_lab.cli.options import RunRef
+from maid_lab.cli.options import CoMitigation, RunRef
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,7 @@ def show(
     failures: Annotated[
         bool, typer.Option("--failures", help="Show the failed exchanges that were kept: request and answer, secrets masked.")
     ] = False,
+    co_mitigation: CoMitigation = None,
     as_json: JsonOutput = False,
 ) -> int:
     """Show the summary and verdict of a run, or its failure samples."""
@@ -77,15 +78,17 @@ def show(
 
     if failures:
         return _show_failures(run_async(_samples(run)), as_json=as_json)
-    record = run_async(_one(run))
+    record, views = run_async(_one(run, co_mitigation))
     if as_json:
         from maid_lab.cli.records import record_json
 
-        sys.stdout.write(json.dumps(record_json(record), ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(record_json(record) | views, ensure_ascii=False) + "\n")
         return 0
     from maid_lab.cli.summary import print_summary
+    from maid_lab.cli.views import print_views
 
     print_summary(record)
+    print_views(views)
     return 0
 
 
@@ -95,13 +98,14 @@ def report(
     output: Annotated[
         list[Path] | None, typer.Option("--output", "-o", metavar="FILE", help="File to write; the suffix says the format; repeatable.")
     ] = None,
+    co_mitigation: CoMitigation = None,
 ) -> int:
     """Write the report of a run; without --output as HTML into the run's folder."""
     from maid_lab.cli.loop import run_async
     from maid_lab.cli.reports import check_files
 
     check_files(output or [])
-    for path in run_async(_report(run, output or [])):
+    for path in run_async(_report(run, output or [], co_mitigation)):
         sys.stdout.write(f"{path}\n")
     return 0
 
@@ -132,16 +136,23 @@ async def _samples(reference: str) -> Sequence[dict[str, Any]]:
         return failure_samples(lab.history.folder(record.id))
 
 
-async def _one(reference: str) -> RunRecord:
+async def _one(reference: str, co_mitigation: str | None) -> tuple[RunRecord, dict[str, Any]]:
+    import asyncio
+
+    from maid_lab.cli.views import views_json
     from maid_lab.lab import Lab
+    from maid_lab.services.reports.views import ViewChoice
 
-    async with Lab.open() as lab:
-        return await lab.history.find(reference)
+    async with Lab.open(flags={"co_mitigation": co_mitigation}) as lab:
+        record = await lab.history.find(reference)
+        return record, await asyncio.to_thread(views_json, lab, record, ViewChoice(co_mitigation=lab.settings.co_mitigation))
 
 
-async def _report(reference: str, files: list[Path]) -> list[Path]:
+async def _report(reference: str, files: list[Path], co_mitigation: str | None) -> list[Path]:
     from maid_lab.cli.reports import write_reports
     from maid_lab.lab import Lab
+    from maid_lab.services.reports.views import ViewChoice
 
-    async with Lab.open() as lab:
-        return await write_reports(lab, await lab.history.find(reference), files or [None])
+    async with Lab.open(flags={"co_mitigation": co_mitigation}) as lab:
+        choice = ViewChoice(co_mitigation=lab.settings.co_mitigation)
+        return await write_reports(lab, await lab.history.find(reference), files or [None], choice=choice)

@@ -25,6 +25,7 @@ from maid_lab.cli.log_options import (
     TransactionLog,
 )
 from maid_lab.cli.options import (
+    CoMitigation,
     DecreaseRate,
     DecreaseTime,
     Host,
@@ -85,6 +86,7 @@ def run(
     name: RunName = None,
     tag: RunTags = None,
     report_file: ReportFiles = None,
+    co_mitigation: CoMitigation = None,
     as_json: Json = False,
     quiet: Quiet = 0,
     verbose: Verbose = 0,
@@ -114,6 +116,8 @@ def run(
 
 
 async def _run(request: RunRequest, flags: dict[str, Any]) -> int:
+    import asyncio
+
     from maid_lab.cli import early
     from maid_lab.cli.log_options import console_levels, log_settings
     from maid_lab.cli.logs import tell_warnings
@@ -121,36 +125,42 @@ async def _run(request: RunRequest, flags: dict[str, Any]) -> int:
     from maid_lab.cli.reports import check_files, write_reports
     from maid_lab.cli.running_metrics import running_metrics
     from maid_lab.cli.session import run_to_end
+    from maid_lab.cli.views import views_json
     from maid_lab.lab import Lab
     from maid_lab.services.logs.choice import LogChoice
+    from maid_lab.services.reports.views import ViewChoice
 
     files = flags["report_file"] or []
     check_files(files)
-    settings = {name: flags[name] for name in ("workers", "throttle_requests", "timeout")} | log_settings(flags)
+    settings = {name: flags[name] for name in ("workers", "throttle_requests", "timeout", "co_mitigation")} | log_settings(flags)
     async with Lab.open(flags=settings) as lab:
         LogChoice.of(lab.settings).check()
         quiet, verbose = console_levels(lab.settings)
         tell_warnings(quiet=quiet)
+        choice = ViewChoice(co_mitigation=lab.settings.co_mitigation)
         lab.runs.adopt(early.take())
         display = display_for(sys.stderr, quiet=quiet, verbose=verbose)
         with running_metrics(lab, display):
             if flags["no_autostart"]:
                 from maid_lab.cli.idle import run_when_told
 
-                return await run_when_told(lab, request, flags, display=display)
+                return await run_when_told(lab, request, flags, choice=choice, display=display)
             outcome = await run_to_end(lab, request, display=display, name=flags["name"] or "", tags=tuple(flags["tag"] or ()))
-        _tell(outcome, as_json=flags["as_json"])
-        for path in await write_reports(lab, outcome.record, files):
+        views = await asyncio.to_thread(views_json, lab, outcome.record, choice)
+        _tell(outcome, views, as_json=flags["as_json"])
+        for path in await write_reports(lab, outcome.record, files, choice=choice):
             sys.stderr.write(f"report: {path}\n")
         return outcome.exit_code
 
 
-def _tell(outcome: Outcome, *, as_json: bool) -> None:
+def _tell(outcome: Outcome, views: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         from maid_lab.cli.records import record_json
 
-        sys.stdout.write(json.dumps(record_json(outcome.record), ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(record_json(outcome.record) | views, ensure_ascii=False) + "\n")
         return
     from maid_lab.cli.summary import print_summary
+    from maid_lab.cli.views import print_views
 
     print_summary(outcome.record)
+    print_views(views)

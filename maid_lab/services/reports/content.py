@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from maid_lab.model.thresholds import parse_threshold
+from maid_lab.services.reports.views import ViewChoice, Views, views_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ReportContent", "RunRecordLike", "gather"]
 
+_NOTHING_ASKED = ViewChoice()
+_NO_VIEWS = Views()
+
 
 class RunRecordLike(Protocol):
     """What a report needs of a run record: its columns as JSON data."""
@@ -28,7 +32,7 @@ class RunRecordLike(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportContent:
-    """The run record as JSON data, the plan, and what the rows say. `command` repeats the run."""
+    """The run record as JSON data, the plan, and what the rows say. `command` repeats the run, `views` are what was asked for besides."""
 
     run: Mapping[str, Any]
     plan: Plan
@@ -37,6 +41,7 @@ class ReportContent:
     judgement: Judgement
     command: str
     capacity: Capacity | None = None
+    views: Views = _NO_VIEWS
 
     def summary_json(self) -> dict[str, Any]:
         """Return the summary as JSON data, with what a search for capacity found."""
@@ -54,16 +59,19 @@ class ReportContent:
             "command": self.command,
             "verdict": judged["verdict"],
             "summary": {**self.summary_json(), "thresholds": judged["thresholds"]},
+            **self.views.to_json(),
         }
 
 
-def gather(run: RunRecordLike, files: RunFiles, plan: Plan, *, command: str = "") -> ReportContent:
+def gather(run: RunRecordLike, files: RunFiles, plan: Plan, *, command: str = "", choice: ViewChoice = _NOTHING_ASKED) -> ReportContent:
     """Compute what a report says from the rows of a run.
 
     Parameters
     ----------
     command : str
         The command line that repeats the run; made from the plan when empty.
+    choice : ViewChoice
+        What it says besides.
     """
     from maid_lab.analysis.capacity import capacity_of
     from maid_lab.analysis.summary import APDEX_T_MS, summarise
@@ -80,6 +88,7 @@ def gather(run: RunRecordLike, files: RunFiles, plan: Plan, *, command: str = ""
         judgement=judge(thresholds, files.requests, plan=plan, series=files.series or None, **rows),
         command=command or _command(plan),
         capacity=capacity_of(files.requests, files.log, plan=plan),
+        views=views_of(files, plan, choice),
     )
 
 

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
+from maid_lab.analysis.co_sentences import co_sentences
 from maid_lab.analysis.load_sentences import load_sentences
 from maid_lab.services.reports.figures import count, milliseconds, percent, rate, with_unit
 
@@ -67,6 +68,7 @@ def markdown_report(content: ReportContent) -> str:
         "",
         *(f"- {_plain(sentence)}" for sentence in load_sentences(content.summary_json())),
         f"Times are {content.summary.latency} times of requests with outcome ok.",
+        *_omission_lines(content),
         f"<code>{_plain(content.command)}</code> · plan <code>{content.plan.plan_hash[:12]}</code>",
     ]
     return "\n".join(lines) + "\n"
@@ -90,6 +92,28 @@ def junit_report(content: ReportContent) -> str:
             ElementTree.SubElement(case, kind, message=_xml(f"observed {with_unit(result.observed, result.unit)}: {result.reason}"))
     ElementTree.indent(suite)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(suite, encoding="unicode")}\n'
+
+
+def _omission_lines(content: ReportContent) -> list[str]:
+    view = content.views.coordinated_omission
+    if view is None:
+        return []
+    rows = [(f"transaction {row.name}", row) for row in view.transactions]
+    rows = [*((row.name, row) for row in (*view.requests, view.overall)), *rows]
+    return [
+        "",
+        "### Coordinated omission",
+        "",
+        *(f"- {_plain(sentence)}" for sentence in co_sentences(view.to_json())),
+        "",
+        f"| request | measured | filled in | avg ms | stdev ms | p50 ms | p95 ms | p99 ms | max ms |\n{'| --- ' + '| ---: ' * 8}|",
+        *(
+            f"| {_plain(name)} | {count(row.actual)} | {count(row.synthetic)} | {milliseconds(row.filled.avg)} | {milliseconds(row.filled.stdev)} "
+            f"| {milliseconds(row.filled.p50)} | {milliseconds(row.filled.p95)} | {milliseconds(row.filled.p99)} | {milliseconds(row.filled.max)} |"
+            for name, row in rows
+        ),
+        "",
+    ]
 
 
 def _table_rows(content: ReportContent) -> Iterator[dict[str, Any]]:

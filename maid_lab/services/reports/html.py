@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab._version import __version__
+from maid_lab.analysis.co_sentences import co_sentences
 from maid_lab.analysis.load_sentences import load_sentences
 from maid_lab.services.reports.drawings import drawings
 from maid_lab.services.reports.figures import FILTERS
@@ -42,6 +43,7 @@ def html_report(content: ReportContent) -> str:
     template = _environment().get_template("report.html.j2")
     verdict = None if content.judgement.verdict is None else str(content.judgement.verdict)
     sign, word = _VERDICTS[verdict]
+    omission = content.views.coordinated_omission
     return template.render(
         run=content.run,
         plan=content.plan,
@@ -52,6 +54,8 @@ def html_report(content: ReportContent) -> str:
         drawings=drawings(content),
         samples=[(sample, *exchange_text(sample)) for sample in content.files.samples[:_MAX_SAMPLES]],
         load_sentences=load_sentences(content.summary_json()),
+        co=omission,
+        co_sentences=[] if omission is None else co_sentences(omission.to_json()),
         events=[event for event in content.files.log if event.get("message")][:_MAX_EVENTS],
         command=content.command,
         max_rows=MAX_TABLE_ROWS,

@@ -12,6 +12,7 @@ from maid_lab.services.reports.content import ReportContent, RunRecordLike, gath
 from maid_lab.services.reports.exports import csv_report, json_report, junit_report, markdown_report
 from maid_lab.services.reports.html import html_report
 from maid_lab.services.reports.run_files import RunFiles
+from maid_lab.services.reports.views import ViewChoice, Views, views_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,13 +40,17 @@ MEDIA_TYPES: Final = {
     "junit": "application/xml",
 }
 
+_NOTHING_ASKED: Final = ViewChoice()
+
 _SUFFIXES: Final = {".html": "html", ".htm": "html", ".json": "json", ".csv": "csv", ".md": "md", ".markdown": "md", ".xml": "junit"}
 
 
 class ReportService:
     """Writes reports of runs. It holds no state: each report is computed from the rows."""
 
-    def render(self, run: RunRecordLike, folder: Path, plan: Plan, *, format: str = "html", command: str = "") -> str:
+    def render(
+        self, run: RunRecordLike, folder: Path, plan: Plan, *, format: str = "html", command: str = "", choice: ViewChoice = _NOTHING_ASKED
+    ) -> str:
         """Return a report as text.
 
         Parameters
@@ -58,6 +63,8 @@ class ReportService:
             One of `FORMATS`.
         command : str
             The command line that repeats the run; made from the plan when empty.
+        choice : ViewChoice
+            What the report says besides.
 
         Raises
         ------
@@ -68,9 +75,29 @@ class ReportService:
         """
         if format not in _WRITERS:
             raise InvalidInput(f"There is no report format {format!r}.", hint=f"Use one of {', '.join(FORMATS)}.")
-        return _WRITERS[format](gather(run, RunFiles.in_folder(folder), plan, command=command))
+        return _WRITERS[format](gather(run, RunFiles.in_folder(folder), plan, command=command, choice=choice))
 
-    def write(self, run: RunRecordLike, folder: Path, plan: Plan, *, path: Path | None = None, format: str = "", command: str = "") -> Path:
+    def views(self, folder: Path, plan: Plan, choice: ViewChoice) -> Views:
+        """Return what is asked for beyond the summary of a run.
+
+        Raises
+        ------
+        Missing
+            If the run has no rows yet.
+        """
+        return views_of(RunFiles.in_folder(folder), plan, choice)
+
+    def write(
+        self,
+        run: RunRecordLike,
+        folder: Path,
+        plan: Plan,
+        *,
+        path: Path | None = None,
+        format: str = "",
+        command: str = "",
+        choice: ViewChoice = _NOTHING_ASKED,
+    ) -> Path:
         """Write a report and return its path.
 
         Parameters
@@ -82,7 +109,7 @@ class ReportService:
         """
         chosen = format or (format_of(path) if path is not None else "html")
         target = path or folder / f"report.{'xml' if chosen == 'junit' else chosen}"
-        _replace(target, self.render(run, folder, plan, format=chosen, command=command))
+        _replace(target, self.render(run, folder, plan, format=chosen, command=command, choice=choice))
         return target
 
 
