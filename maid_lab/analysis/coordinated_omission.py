@@ -206,7 +206,8 @@ def _missing_rows(rows: pl.LazyFrame, hit: pl.DataFrame) -> int:
 
 def _stats(rows: pl.LazyFrame, hit: pl.DataFrame, *, plan: Plan, by: str) -> tuple[CoStats, ...]:
     """Return the times over all names, then by name."""
-    made = synthetic_rows(rows, hit).select(pl.col(by), took=service())
+    # In a fixed order, for joins have none and sums of floats depend on theirs: the same run has the same figures each time.
+    made = synthetic_rows(rows, hit).select(pl.col(by), took=service()).sort("took")
     real = _good(rows).filter(is_measured(plan=plan)).select(pl.col(by), took=service()).drop_nulls().collect()
     times = [
         {str(name): part["took"].to_numpy() for (name,), part in frame.partition_by(by, as_dict=True).items()} for frame in (real, made)
