@@ -211,7 +211,7 @@ class Shard:
             load.use_gate(self.gate)
 
     def end_run(self, reason: str, *, failed: bool = True) -> None:
-        """Ask the supervisor, with the next snapshot, to end the run."""
+        """Ask the supervisor, with the next snapshot, to end the run; when it `failed`, its verdict is fail."""
         if not self.end_reason:
             self.end_reason, self.end_failed = reason, failed
 

@@ -48,6 +48,8 @@ class RunEnd:
 
     Attributes
     ----------
+    condemned : bool
+        A step failed that says `on_error: run`: whatever the thresholds say, the verdict is fail.
     course : dict or None
         The plan's times as they came about, after pauses and changes of the load (see `Course.to_json`); None when the plan's hold.
     """
@@ -58,6 +60,7 @@ class RunEnd:
     started_at: datetime
     ended_at: datetime
     interrupted: bool
+    condemned: bool = False
     course: dict[str, Any] | None = None
 
 
@@ -123,6 +126,7 @@ class Supervisor:
         self._state = RunStatus.PENDING
         self._reason = ""
         self._interrupted = False
+        self._is_condemned = False
         self._phase = "idle"
         self._zero_ns = 0
         self._ended_s: float | None = None
@@ -205,6 +209,7 @@ class Supervisor:
             started_at=self._started_at,
             ended_at=datetime.now(UTC),
             interrupted=self._interrupted,
+            condemned=self._is_condemned,
             course=self._course.to_json() if self._was_changed else None,
         )
 
@@ -356,11 +361,11 @@ class Supervisor:
         self._health[handle.number].take(snapshot)
         if snapshot["end"] and self._state is RunStatus.RUNNING:
             reason, failed = snapshot["end"]
-            if failed:
-                self._fail(reason)
-            else:
-                self._reason = reason
-                self._order_stop("graceful", _STOP_DEADLINE_S)
+            self._reason = reason
+            if failed and not self._is_condemned:
+                self._is_condemned = True
+                self._note("error", reason)
+            self._order_stop("graceful", _ABORT_DEADLINE_S if failed else _STOP_DEADLINE_S)
         self._dry[handle.number] = frozenset(snapshot["dry"])
         if snapshot["dry"] and self._state is RunStatus.RUNNING and not self._reason:
             self._end_for_data(frozenset.intersection(*self._dry.values()))

@@ -128,7 +128,7 @@ class Archive:
                 folder = RunFolder(self.home, record.id)
                 folder.write_course(end.course)
                 plan = folder.read_plan()
-            ended |= self._findings(record.changed(**ended), plan)
+            ended |= self._findings(record.changed(**ended), plan, condemned=end.condemned)
             return self.seal(record, **ended)
         except Exception as error:
             log.exception("run %s cannot be finished yet", record.id)
@@ -160,7 +160,7 @@ class Archive:
         self.list(record)
         return record
 
-    def _findings(self, record: RunRecord, plan: Plan) -> dict[str, Any]:
+    def _findings(self, record: RunRecord, plan: Plan, *, condemned: bool = False) -> dict[str, Any]:
         """Return the columns that follow from the rows."""
         from maid_lab.services.reports.content import gather
         from maid_lab.services.reports.run_files import RunFiles
@@ -169,7 +169,11 @@ class Archive:
         folder = RunFolder(self.home, record.id)
         counts = finalise(folder)
         content = gather(record, RunFiles.in_folder(folder.path), plan)
-        return {"rows_count": counts.requests, "verdict": _verdict(record, content), **_columns(content)}
+        return {
+            "rows_count": counts.requests,
+            "verdict": str(Verdict.FAIL) if condemned else _verdict(record, content),
+            **_columns(content),
+        }
 
 
 def _columns(content: ReportContent) -> dict[str, Any]:

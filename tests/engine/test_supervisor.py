@@ -19,6 +19,7 @@ from maid_lab.model.plan import Check, Extract, HttpStep, Label, Plan
 from maid_lab.model.states import RunStatus
 from tests.engine.running import labels, plan_of
 from tests.support.hostile import HostileServer
+from tests.support.wire import Send, reply
 
 Topics = list[tuple[str, Mapping[str, Any]]]
 
@@ -169,6 +170,22 @@ async def test_a_setup_that_fails_ends_the_run_before_any_load(hostile: HostileS
     end, _, _ = await run(plan_for(hostile, setup=setup), tmp_path)
     assert (end.status, end.reason) == (RunStatus.FAILED, "setup failed: check status 201: got 200")
     assert hostile.requests == 1
+
+
+async def test_a_step_that_says_so_ends_the_run_and_condemns_it(hostile: HostileServer, tmp_path: Path) -> None:
+    plan = plan_of(
+        hostile.url,
+        (HttpStep(label=2, method="GET", url="/bad", on_error="run"),),
+        ("bad",),
+        load={"model": "users", "users": 3.0, "duration_s": 8.0},
+    )
+    hostile.on("/bad", Send(reply(b"", status=500)))
+    end, supervisor, _ = await run(plan, tmp_path)
+    hostile.settle()
+    assert (end.status, end.condemned, end.interrupted) == (RunStatus.COMPLETED, True, False)
+    assert end.reason == "step 'bad' failed and says on_error: run"
+    assert supervisor.status["requests"] == hostile.requests
+    assert supervisor.status["elapsed_s"] < 6
 
 
 async def test_an_abort_threshold_ends_the_run(hostile: HostileServer, tmp_path: Path) -> None:
