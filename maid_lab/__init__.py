@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, MaidError, Missing, Refused
     from maid_lab.model.plan import Plan
     from maid_lab.model.run_record import RunRecord
-    from maid_lab.model.scenarios import scenario, transaction
+    from maid_lab.model.scenarios import scenario, test_start, test_stop, transaction
+    from maid_lab.running import Run, run
 
 __all__ = [
-    "Conflict", "EngineFailure", "InvalidInput", "Lab", "MaidError", "Missing", "Plan", "Refused", "RequestFailed", "RunRecord", "User",
-    "__version__", "scenario", "transaction",
+    "Conflict", "EngineFailure", "InvalidInput", "Lab", "MaidError", "Missing", "Plan", "Refused", "RequestFailed", "Run", "RunRecord",
+    "User", "__version__", "run", "scenario", "test_start", "test_stop", "transaction",
 ]  # fmt: skip
 
 _HOMES: Final = {
@@ -30,8 +31,8 @@ _HOMES: Final = {
     "RequestFailed": "maid_lab.engine.python.answer",
     "RunRecord": "maid_lab.model.run_record",
     "User": "maid_lab.engine.python.face",
-    "scenario": "maid_lab.model.scenarios",
-    "transaction": "maid_lab.model.scenarios",
+    **dict.fromkeys(("Run", "run"), "maid_lab.running"),
+    **dict.fromkeys(("scenario", "test_start", "test_stop", "transaction"), "maid_lab.model.scenarios"),
     **dict.fromkeys(("Conflict", "EngineFailure", "InvalidInput", "MaidError", "Missing", "Refused"), "maid_lab.model.errors"),
 }
 

@@ -39,6 +39,7 @@ async def run_when_told(lab: Lab, request: RunRequest, flags: dict[str, Any], *,
         request.parameters,
         request.overrides,
         preset=request.preset,
+        code=request.code,
         name=flags["name"] or "",
         tags=tuple(flags["tag"] or ()),
     )

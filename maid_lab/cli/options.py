@@ -19,7 +19,12 @@ _RECIPE = "Recipe"
 _ENGINE = "Engine"
 _OUTPUT = "Output"
 
-RecipeRef = Annotated[str, typer.Argument(metavar="RECIPE", help="Id of a built-in recipe, or path of a recipe file.")]
+RecipeRef = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE", help="Id of a built-in recipe, path of a recipe file, or Python scenarios: users.py, users.py:browse."
+    ),
+]
 RunRef = Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning or its end, or `last`.")]
 
 Host = Annotated[

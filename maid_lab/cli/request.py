@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.model.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from maid_lab.services.code import CodeSource
 
 __all__ = ["EXCLUSIONS", "RunRequest", "check_exclusions", "parameter_values", "request_from"]
 
@@ -41,6 +44,7 @@ class RunRequest:
     parameters: dict[str, Any] = field(default_factory=dict)
     overrides: dict[str, Any] = field(default_factory=dict)
     preset: str = ""
+    code: CodeSource | None = None
 
 
 def request_from(recipe: str, flags: dict[str, Any]) -> RunRequest:
@@ -55,7 +59,14 @@ def request_from(recipe: str, flags: dict[str, Any]) -> RunRequest:
     overrides = {name: flags[name] for name in _OVERRIDES if flags.get(name) is not None}
     if "scenarios" in overrides:
         overrides["scenarios"] = [word.strip() for word in overrides["scenarios"].split(",") if word.strip()]
+    code = None
+    if "\n" not in recipe and recipe.partition(":")[0].endswith(".py"):
+        from maid_lab.services.code import code_source, read_functions
+
+        code = code_source(read_functions(recipe))
+        recipe = code.recipe
     return RunRequest(
+        code=code,
         recipe=recipe,
         parameters=parameter_values(flags.get("param") or [], flags.get("params_file")),
         overrides=overrides,

@@ -52,7 +52,7 @@ async def run_to_end(lab: Lab, request: RunRequest, *, display: Display, name: s
     """Plan and run a request, shown by `display`; the first signal ends it cleanly, the second at once."""
     from maid_lab.cli.findings import print_findings
 
-    planned = await lab.runs.planned(request.recipe, request.parameters, request.overrides, preset=request.preset)
+    planned = await lab.runs.planned(request.recipe, request.parameters, request.overrides, preset=request.preset, code=request.code)
     print_findings(planned.diagnostics, texts={planned.source: planned.recipe_text}, stream=sys.stderr)
     stop = StopOnSignals(lab)
     with lab.bus.listening(display), stop.installed():

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.origin import Base
     from maid_lab.engine.recorder import Recorder
     from maid_lab.engine.timers import Timers
-    from maid_lab.model.plan import Label, Load, Plan, Segment, Step
+    from maid_lab.model.plan import Code, Label, Load, Plan, Segment, Step
 
 __all__ = ["SETUP_USER", "Shard"]
 
@@ -257,6 +257,20 @@ class Shard:
         user.keeps = True
         user.scope.vars = user.kept
         user.start(program.once(user, lambda error: done(user, error)), monotonic_ns())
+        return user
+
+    def run_code_once(self, code: Code, section: str, done: Callable[[VirtualUser, str], None]) -> VirtualUser:
+        """Run setup or teardown that is a function; see `run_once`."""
+        from maid_lab.engine.python.program import PythonProgram
+        from maid_lab.engine.python.runtime import CodeRuntime
+        from maid_lab.engine.python.user import CodeUser
+
+        self.code = self.code or CodeRuntime(self)
+        scenario = Scenario(name="", label=0, weight=0, steps=(), code=code)
+        program = PythonProgram(scenario, self.plan, {}, self._compiler, self.code, section=section)
+        user = CodeUser(self, SETUP_USER, program, flags=0, on_end=lambda user: user.close_connections())
+        user.keeps = True
+        user.start(program.only(user, lambda error: done(user, error)), monotonic_ns())
         return user
 
     # ---- what users share

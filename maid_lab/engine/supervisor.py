@@ -243,7 +243,7 @@ class Supervisor:
     async def _run_loads(self) -> None:
         variables: dict[str, Any] = {}
         self._state = RunStatus.RUNNING
-        if self._plan.setup:
+        if self._plan.setup or self._plan.setup_code:
             variables = await self._once("setup", time.monotonic_ns())
         if self._state is RunStatus.RUNNING:
             self._started_at = datetime.now(UTC)
@@ -252,7 +252,7 @@ class Supervisor:
             self._broadcast({"type": "start", "zero_ns": self._zero_ns, "variables": variables, "folder": str(self._folder)})
             self._note("info", f"load starts with {len(self._health)} workers")
             await self._watch()
-        if self._plan.teardown and self._state is not RunStatus.FAILED:
+        if (self._plan.teardown or self._plan.teardown_code) and self._state is not RunStatus.FAILED:
             await self._once("teardown", self._zero_ns or time.monotonic_ns())
 
     async def _watch(self) -> None:

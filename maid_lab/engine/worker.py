@@ -140,7 +140,8 @@ class Worker:
         shard.zero_ns = shard.zero_ns or message["zero_ns"]
         if self._recorder is not None:
             self._recorder.zero_ns = shard.zero_ns
-        steps = shard.plan.setup if kind == "setup" else shard.plan.teardown
+        plan = shard.plan
+        steps, code = (plan.setup, plan.setup_code) if kind == "setup" else (plan.teardown, plan.teardown_code)
         self._begin_ticking()
 
         def done(user: Any, error: str) -> None:
@@ -148,7 +149,10 @@ class Worker:
             self._tick()
             self._send({"type": f"{kind}-done", "error": self._redactor.text(error), "variables": _plain(user.kept)})
 
-        shard.run_once(steps, done)
+        if code is not None:
+            shard.run_code_once(code, kind, done)
+        else:
+            shard.run_once(steps, done)
 
     def _start(self, message: Message) -> None:
         shard, recorder = self._shard, self._recorder

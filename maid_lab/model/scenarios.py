@@ -6,12 +6,15 @@ A scenario is an async function of one virtual user; `scenario` adds what a reci
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, overload
 
 from maid_lab.model.errors import InvalidInput
 
-__all__ = ["ScenarioFunction", "TransactionFunction", "UserFunction", "check_user_function", "scenario", "transaction"]
+__all__ = [
+    "HookFunction", "ScenarioFunction", "TransactionFunction", "UserFunction", "check_user_function", "scenario", "test_start", "test_stop",
+    "transaction",
+]  # fmt: skip
 
 #: An async function of a user.
 UserFunction = Callable[..., Coroutine[Any, Any, Any]]
@@ -74,7 +77,7 @@ class ScenarioFunction:
         self.__name__ = function.__name__
         self.__qualname__ = function.__qualname__
 
-    def __call__(self, *arguments: Any, **options: Any) -> Awaitable[Any]:
+    def __call__(self, *arguments: Any, **options: Any) -> Coroutine[Any, Any, Any]:
         """Call the function itself."""
         return self.function(*arguments, **options)
 
@@ -153,6 +156,39 @@ def transaction(function: UserFunction | None = None, /, *, name: str = "") -> A
     if function is not None:
         return TransactionFunction(function)
     return lambda found: TransactionFunction(found, name=name)
+
+
+class HookFunction:
+    """An async function that runs once before or after all users. Made by `test_start` and `test_stop`; called, it is the function."""
+
+    def __init__(self, function: Any, kind: str) -> None:
+        check_user_function(function, kind)
+        self.function: UserFunction = function
+        self.kind = kind
+        self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
+        self.__name__ = function.__name__
+        self.__qualname__ = function.__qualname__
+
+    def __call__(self, *arguments: Any, **options: Any) -> Coroutine[Any, Any, Any]:
+        """Call the function itself."""
+        return self.function(*arguments, **options)
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.__name__}>"
+
+
+def test_start(function: UserFunction, /) -> HookFunction:
+    """Run an async function of an extra user once before all others begin; a decorator.
+
+    What it puts into its `session` is in the session of every user. If it fails, the test does not begin.
+    """
+    return HookFunction(function, "test_start")
+
+
+def test_stop(function: UserFunction, /) -> HookFunction:
+    """Run an async function of an extra user once after all others have ended; a decorator."""
+    return HookFunction(function, "test_stop")
 
 
 def check_user_function(function: Any, what: str) -> None:

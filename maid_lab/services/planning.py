@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from maid_lab.model.diagnostics import Diagnostic
     from maid_lab.model.plan import Plan
     from maid_lab.model.recipe.loading import Loaded
+    from maid_lab.services.code import CodeSource
     from maid_lab.services.library import RecipeLibrary, RecipeSource
     from maid_lab.services.settings import Settings
 
@@ -73,6 +75,8 @@ class Planner:
         preset: str = "",
         shapes: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
+        code: CodeSource | None = None,
+        changes: Mapping[str, Any] | None = None,
     ) -> Planned:
         """Return the plan of a recipe; its targets are not resolved yet.
 
@@ -82,6 +86,10 @@ class Planner:
             Load shapes in Python that the recipe names (see `model.shapes`).
         data : mapping of str to table
             Rows for data sets of the recipe instead of what they name: data frames, Arrow tables or lists of mappings.
+        code : CodeSource
+            Functions that take the place of the steps of scenarios.
+        changes : mapping
+            Fields of the recipe with other values, as in its file: `load`, `thresholds`.
 
         Raises
         ------
@@ -96,6 +104,8 @@ class Planner:
         from maid_lab.services.tables import given_rows, reading_given
 
         loaded = load_source(self._library.find(recipe))
+        if changes:
+            loaded = _changed(loaded, changes)
         result = make_plan(
             self._with_defaults(loaded),
             parameters=parameters,
@@ -109,9 +119,8 @@ class Planner:
         if result.plan is None:
             errors = sum(finding.severity == "error" for finding in result.diagnostics)
             raise InvalidInput(f"{loaded.source or 'the recipe'} has {errors} errors.", diagnostics=result.diagnostics)
-        return Planned(
-            plan=result.plan, diagnostics=result.diagnostics, recipe_text=loaded.text, source=loaded.source, secrets=result.secrets
-        )
+        plan = result.plan if code is None else code.put_into(result.plan, timeout_s=overrides.get("timeout"))
+        return Planned(plan=plan, diagnostics=result.diagnostics, recipe_text=loaded.text, source=loaded.source, secrets=result.secrets)
 
     def _forced(self) -> dict[str, Any]:
         """Engine options that win over the recipe."""
@@ -131,6 +140,22 @@ class Planner:
             defaults = recipe.target.defaults.model_copy(update={"timeout": settings.timeout})
             recipe = recipe.model_copy(update={"target": recipe.target.model_copy(update={"defaults": defaults})})
         return replace(loaded, recipe=recipe)
+
+
+def _changed(loaded: Loaded, changes: Mapping[str, Any]) -> Loaded:
+    """Return a recipe with other values of some of its fields; one that cannot be read stays as it is."""
+    from maid_lab.model.recipe.loading import parse_recipe
+
+    data = loaded.document.data
+    if not isinstance(data, dict):
+        return loaded
+    try:
+        text = json.dumps({**data, **changes}, indent=2, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"{', '.join(changes)} cannot be written into the recipe: {error}.", hint="Give what a recipe's file could hold."
+        ) from None
+    return parse_recipe(text, source=loaded.source, base_dir=loaded.base_dir)
 
 
 def load_source(source: RecipeSource) -> Loaded:

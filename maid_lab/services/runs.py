@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from maid_lab.services.archive import Archive
     from maid_lab.services.bundled import BundledTargets
     from maid_lab.services.bus import Bus
+    from maid_lab.services.code import CodeSource
     from maid_lab.services.door import Door
     from maid_lab.services.engines import Engine, Pool, RunSupervisor, StopMode
     from maid_lab.services.planning import Planned, Planner
@@ -118,6 +119,8 @@ class RunService:
         preset: str = "",
         shapes: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
+        code: CodeSource | None = None,
+        changes: Mapping[str, Any] | None = None,
     ) -> Plan:
         """Return the plan of a recipe: validated, admitted by the policy, addresses pinned.
 
@@ -131,6 +134,10 @@ class RunService:
             Load shapes in Python for loads of profile `custom`, by name (see `model.shapes`).
         data : mapping of str to table
             Rows for data sets of the recipe: Polars or pandas data frames, Arrow tables or lists of mappings.
+        code : CodeSource
+            Functions that take the place of the steps of scenarios.
+        changes : mapping
+            Fields of the recipe with other values, as in its file.
 
         Raises
         ------
@@ -139,7 +146,7 @@ class RunService:
         Refused
             If the policy does not allow a target or a cap is exceeded.
         """
-        return (await self.planned(recipe, parameters, overrides, preset=preset, shapes=shapes, data=data)).plan
+        return (await self.planned(recipe, parameters, overrides, preset=preset, shapes=shapes, data=data, code=code, changes=changes)).plan
 
     async def planned(
         self,
@@ -150,9 +157,13 @@ class RunService:
         preset: str = "",
         shapes: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
+        code: CodeSource | None = None,
+        changes: Mapping[str, Any] | None = None,
     ) -> Planned:
         """Return the plan with its warnings and the recipe it came from."""
-        planned = self._planner.plan(recipe, parameters or {}, overrides or {}, preset=preset, shapes=shapes, data=data)
+        planned = self._planner.plan(
+            recipe, parameters or {}, overrides or {}, preset=preset, shapes=shapes, data=data, code=code, changes=changes
+        )
         planned = replace(planned, plan=await admit(planned.plan, self._gate))
         self._planned[planned.plan.plan_hash] = planned
         for oldest in list(self._planned)[:-_RECALLED_PLANS]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from maid_lab.model.plan import Plan
     from maid_lab.model.run_record import RunRecord
+    from maid_lab.services.code import CodeSource
     from maid_lab.services.planning import Planned
     from maid_lab.services.runs import RunService
 
@@ -29,7 +30,7 @@ class WaitingTest:
         The recipe.
     parameters, overrides : mapping
         As the caller gave them; changes come on top.
-    preset, name, tags
+    preset, name, tags, code
         As for any run.
     """
 
@@ -41,6 +42,7 @@ class WaitingTest:
         overrides: Mapping[str, Any],
         *,
         preset: str = "",
+        code: CodeSource | None = None,
         name: str = "",
         tags: tuple[str, ...] = (),
     ) -> None:
@@ -49,6 +51,7 @@ class WaitingTest:
         self._parameters = dict(parameters)
         self._overrides = dict(overrides)
         self._preset = preset
+        self._code = code
         self._name = name
         self._tags = tags
         self._planned: Planned | None = None
@@ -100,7 +103,7 @@ class WaitingTest:
                 finished(await self._runs.wait(self._run_id))
 
     async def _plan(self, overrides: Mapping[str, Any]) -> Planned:
-        return await self._runs.planned(self._recipe, self._parameters, overrides, preset=self._preset)
+        return await self._runs.planned(self._recipe, self._parameters, overrides, preset=self._preset, code=self._code)
 
 
 #: A new value takes the place of those that it excludes.

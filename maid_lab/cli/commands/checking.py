@@ -99,7 +99,7 @@ async def _plan(request: Any, flags: dict[str, Any]) -> int:
 
     settings = {name: flags[name] for name in ("throttle_requests", "timeout")}
     async with Lab.open(flags=settings) as lab:
-        planned = await lab.runs.planned(request.recipe, request.parameters, request.overrides, preset=request.preset)
+        planned = await lab.runs.planned(request.recipe, request.parameters, request.overrides, preset=request.preset, code=request.code)
     print_findings(planned.diagnostics, texts={planned.source: planned.recipe_text}, stream=sys.stderr)
     if flags["as_json"]:
         from maid_lab.model.plan import plan_to_json

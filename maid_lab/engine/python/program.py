@@ -11,6 +11,8 @@ from maid_lab.engine.python.runtime import Book
 from maid_lab.engine.python.user import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from maid_lab.engine.data import DataFeed
     from maid_lab.engine.program import Script
     from maid_lab.engine.python.runtime import CodeRuntime
@@ -31,6 +33,8 @@ class PythonProgram(Program):
         As for recipes.
     runtime : CodeRuntime
         What the Python scenarios of the worker share.
+    section : str
+        Of its rows: `setup` and `teardown` for what runs once.
 
     Raises
     ------
@@ -38,20 +42,35 @@ class PythonProgram(Program):
         If the function cannot be loaded.
     """
 
-    def __init__(self, scenario: Scenario, plan: Plan, feeds: dict[str, DataFeed], compiler: StepCompiler, runtime: CodeRuntime) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        plan: Plan,
+        feeds: dict[str, DataFeed],
+        compiler: StepCompiler,
+        runtime: CodeRuntime,
+        *,
+        section: str = "scenario",
+    ) -> None:
         super().__init__(scenario, plan, feeds, compiler)
         if scenario.code is None:
             raise ValueError(f"scenario {scenario.name} has no code")
         function = load_scenario(scenario.code)
         self._runtime = runtime
         self._function = function
-        self._main = Run(function.function)
+        self._main = Run(function.function, section)
         self._starting = Run(function.starting, "on_start") if function.starting is not None else None
         self._stopping = Run(function.stopping, "on_stop") if function.stopping is not None else None
         self._books: dict[tuple[str, str], Book] = {}
         self._flat = None
         self._feeds = list(feeds.items()) if scenario.data else []
         self.has_farewell = self._stopping is not None
+
+    def only(self, user: Any, done: Callable[[str], None]) -> Script:
+        """Run the function once, as setup or teardown; `done` is told what went wrong, or nothing."""
+        end = yield self._main
+        failure = user.failure
+        done(failure[1] if failure is not None else "it was cut" if isinstance(end, Cut) else "")
 
     def book(self, section: str, transaction: str) -> Book:
         """Return the requests known of one place of the scenario."""

@@ -112,7 +112,7 @@ class Book:
         self._section = section
         self._transaction = transaction
         self._tls = Tls(verify=function.verify, ca=function.ca)
-        self._timeout_s = function.timeout
+        self._timeout_s = scenario.code.timeout_s if scenario.code is not None and scenario.code.timeout_s else function.timeout
         self._seen: set[Any] = set()
         self._kinds: dict[Any, CodeOperation] = {}
         self._labels: dict[tuple[str, str, str], int] = {}

@@ -17,11 +17,17 @@ class Code:
         Module and the name in it; the module is empty for what travels as `pickle`.
     path : tuple of str
         Folders that the worker looks for modules in, beside its own.
+    file : str
+        File of a module that is loaded by its path, under the name `module`.
     pickle : str
         A cloudpickle in Base64, of functions that no module holds: of notebooks, scripts and other functions.
+    timeout_s : float
+        Longest time of a request in seconds; 0 for what the scenario says.
     """
 
     function: str
     module: str = ""
+    file: str = ""
     path: tuple[str, ...] = ()
     pickle: str = ""
+    timeout_s: float = 0.0

@@ -126,6 +126,8 @@ class Plan:
     labels: tuple[Label, ...]
     setup: tuple[Step, ...] = ()
     teardown: tuple[Step, ...] = ()
+    setup_code: Code | None = None
+    teardown_code: Code | None = None
     parameters: tuple[tuple[str, Any], ...] = ()
     variables: tuple[tuple[str, Any], ...] = ()
     secrets: tuple[str, ...] = ()
@@ -154,6 +156,12 @@ class Plan:
 
     def hashed(self) -> Plan:
         """Return the plan with `plan_hash` set: SHA-256 of its canonical JSON without the hash itself and without paths of this machine."""
-        bare = to_json(replace(self, plan_hash="", base_dir=""))
+        scenarios = tuple(replace(each, code=_portable(each.code)) for each in self.scenarios)
+        setup, teardown = _portable(self.setup_code), _portable(self.teardown_code)
+        bare = to_json(replace(self, plan_hash="", base_dir="", scenarios=scenarios, setup_code=setup, teardown_code=teardown))
         text = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return replace(self, plan_hash=hashlib.sha256(text.encode()).hexdigest())
+
+
+def _portable(code: Code | None) -> Code | None:
+    return None if code is None else replace(code, path=(), file="")
