@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "CoMitigation", "DecreaseRate", "DecreaseTime", "Host", "IncreaseRate", "IncreaseTime", "Iterations", "Json", "NoAutostart", "Parameters",
-    "ParametersFile", "Preset", "Quiet", "Rate", "RecipeRef", "ReportFiles", "RunName", "RunRef",
-    "RunTags", "RunTime", "Scenarios", "Seed", "TestPlan", "Throttle",
-    "Timeout", "Users", "Verbose", "Workers",
+    "AcceptInvalidCerts", "CoMitigation", "DecreaseRate", "DecreaseTime", "Host", "IncreaseRate", "IncreaseTime", "Iterations", "Json",
+    "ListAll", "NoAutostart", "NoGzip", "Parameters", "ParametersFile", "Preset", "Quiet", "Rate", "RecipeRef", "ReportFiles", "RunName",
+    "RunRef", "RunTags", "RunTime", "Scenarios", "ScenariosList", "Seed", "StickyFollow", "TestPlan", "Throttle", "Timeout", "Users",
+    "Verbose", "Workers",
 ]  # fmt: skip
 
 _LOAD = "Load"
@@ -98,6 +98,20 @@ Timeout = Annotated[
 NoAutostart = Annotated[
     bool,
     typer.Option("--no-autostart", help="Wait until `maid control start`, and again after each test.", rich_help_panel=_ENGINE),
+]
+NoGzip = Annotated[bool, typer.Option("--no-gzip", help="Ask for answers without compression.", rich_help_panel=_ENGINE)]
+StickyFollow = Annotated[
+    bool, typer.Option("--sticky-follow", help="After a redirect to another host, stay there.", rich_help_panel=_ENGINE)
+]
+AcceptInvalidCerts = Annotated[
+    bool, typer.Option("--accept-invalid-certs", help="Do not check certificates of the target.", rich_help_panel=_ENGINE)
+]
+ListAll = Annotated[
+    bool,
+    typer.Option("--list", "-l", help="List scenarios, transactions, requests and weights, and send nothing.", rich_help_panel=_RECIPE),
+]
+ScenariosList = Annotated[
+    bool, typer.Option("--scenarios-list", help="List the machine names of the scenarios, and send nothing.", rich_help_panel=_RECIPE)
 ]
 RunName = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Name of the run in the history.", rich_help_panel=_OUTPUT)]
 RunTags = Annotated[

@@ -36,6 +36,10 @@ _OVERRIDES: Final = (
 )  # fmt: skip
 
 
+#: Switch, the override that it is, and its value.
+_SWITCHES: Final = (("no_gzip", "gzip", False), ("sticky_follow", "sticky", True), ("accept_invalid_certs", "verify", False))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """What the flags ask for; only values that were given are in the mappings."""
@@ -57,6 +61,7 @@ def request_from(recipe: str, flags: dict[str, Any]) -> RunRequest:
     """
     check_exclusions(flags)
     overrides = {name: flags[name] for name in _OVERRIDES if flags.get(name) is not None}
+    overrides |= {name: value for flag, name, value in _SWITCHES if flags.get(flag)}
     if "scenarios" in overrides:
         overrides["scenarios"] = [word.strip() for word in overrides["scenarios"].split(",") if word.strip()]
     code = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["did_you_mean", "nearest"]
+__all__ = ["did_you_mean", "machine_name", "nearest"]
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -29,3 +30,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f"Did you mean {near}?"
     return f"Known here: {', '.join(candidates)}." if candidates else ""
+
+
+def machine_name(name: str) -> str:
+    """Return a name in lower-case letters, digits and underscores, which a shell takes as one word."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

@@ -12,7 +12,7 @@ from typing import Any, Final
 from maid_lab.model import plan as out
 from maid_lab.model.diagnostics import Diagnostic, has_errors
 from maid_lab.model.functions import text_of
-from maid_lab.model.nearest import did_you_mean
+from maid_lab.model.nearest import did_you_mean, machine_name
 from maid_lab.model.planning.context import Context, PlanningError
 from maid_lab.model.planning.leaves import Leaves
 from maid_lab.model.planning.loads import plan_loads
@@ -198,11 +198,15 @@ class _Planner:
         if not patterns:
             return scenarios
         names = [scenario.name for scenario in scenarios]
+
+        def matches(name: str, pattern: str) -> bool:
+            return any(fnmatch.fnmatchcase(each, pattern) for each in (name, machine_name(name)))
+
         for pattern in patterns:
-            if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
+            if not any(matches(name, pattern) for name in names):
                 self._context.add("E221", f"there is no scenario {pattern!r}", did_you_mean(pattern, names), "/scenarios")
                 raise PlanningError
-        return [scenario for scenario in scenarios if any(fnmatch.fnmatchcase(scenario.name, pattern) for pattern in patterns)]
+        return [scenario for scenario in scenarios if any(matches(scenario.name, pattern) for pattern in patterns)]
 
     def _index_of(self, scenario: Scenario) -> int:
         return next(index for index, item in enumerate(self._recipe.scenarios) if item is scenario)

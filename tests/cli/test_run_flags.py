@@ -84,6 +84,13 @@ def test_every_name_of_a_flag_means_the_same(names: tuple[str, ...], word: str, 
         (["--log-level", "--log-level"], "log_level", 2),
         (["--request-body"], "request_body", True),
         (["--no-debug-body"], "no_debug_body", True),
+        (["--no-gzip"], "no_gzip", True),
+        (["--sticky-follow"], "sticky_follow", True),
+        (["--accept-invalid-certs"], "accept_invalid_certs", True),
+        (["-l"], "list_all", True),
+        (["--list"], "list_all", True),
+        (["--scenarios-list"], "scenarios_list", True),
+        (["--no-autostart"], "no_autostart", True),
     ],
 )
 def test_switches(words: list[str], key: str, value: Any) -> None:

@@ -25,6 +25,7 @@ from maid_lab.cli.log_options import (
     TransactionLog,
 )
 from maid_lab.cli.options import (
+    AcceptInvalidCerts,
     CoMitigation,
     DecreaseRate,
     DecreaseTime,
@@ -33,7 +34,9 @@ from maid_lab.cli.options import (
     IncreaseTime,
     Iterations,
     Json,
+    ListAll,
     NoAutostart,
+    NoGzip,
     Parameters,
     ParametersFile,
     Preset,
@@ -45,7 +48,9 @@ from maid_lab.cli.options import (
     RunTags,
     RunTime,
     Scenarios,
+    ScenariosList,
     Seed,
+    StickyFollow,
     TestPlan,
     Throttle,
     Timeout,
@@ -78,10 +83,15 @@ def run(
     params_file: ParametersFile = None,
     preset: Preset = None,
     scenarios: Scenarios = None,
+    list_all: ListAll = False,
+    scenarios_list: ScenariosList = False,
     seed: Seed = None,
     workers: Workers = None,
     throttle_requests: Throttle = None,
     timeout: Timeout = None,
+    no_gzip: NoGzip = False,
+    sticky_follow: StickyFollow = False,
+    accept_invalid_certs: AcceptInvalidCerts = False,
     no_autostart: NoAutostart = False,
     name: RunName = None,
     tag: RunTags = None,
@@ -112,7 +122,12 @@ def run(
     from maid_lab.cli.loop import run_async
     from maid_lab.cli.request import request_from
 
-    return run_async(_run(request_from(recipe, flags), flags))
+    request = request_from(recipe, flags)
+    if list_all or scenarios_list:
+        from maid_lab.cli.listing import list_scenarios
+
+        return run_async(list_scenarios(request, machine_names=scenarios_list, as_json=as_json))
+    return run_async(_run(request, flags))
 
 
 async def _run(request: RunRequest, flags: dict[str, Any]) -> int:

@@ -35,6 +35,8 @@ class Overrides:
         Seconds.
     increase_rate, decrease_rate, throttle : float
         Per second.
+    sticky, verify : bool
+        Whether users stay where a redirect leads them; whether certificates are checked.
     test_plan : tuple of (float, float)
         Stages: seconds, users.
     scenarios : tuple of str
@@ -55,6 +57,8 @@ class Overrides:
     throttle: float | None = None
     timeout: float | None = None
     gzip: bool | None = None
+    sticky: bool | None = None
+    verify: bool | None = None
     seed: int | None = None
 
     @property
@@ -156,5 +160,7 @@ _READ: Final[dict[str, Callable[[Any], Any]]] = {
     "throttle": parse_rate,
     "timeout": _positive(parse_duration, "timeout is 0"),
     "gzip": _boolean,
+    "sticky": _boolean,
+    "verify": _boolean,
     "seed": _whole(0),
 }

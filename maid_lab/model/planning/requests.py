@@ -180,6 +180,8 @@ class RequestPlanner:
         return found
 
     def _tls(self, tls: TlsOptions | None, place: str) -> out.Tls:
+        if self._overrides.verify is not None:
+            tls = (tls or TlsOptions()).model_copy(update={"verify": self._overrides.verify})
         if tls is None:
             return out.Tls()
         if not tls.verify:
