@@ -1,8 +1,7 @@
 """Operations: what a virtual user's script yields, and what begins them.
 
 A script is a generator. It yields an operation and is sent the result when that is there: True when it went well. `begin` starts the
-operation for a
-user and returns `PENDING` when the result will come later (by `user.step(result)`), else the result itself.
+operation for a user and returns `PENDING` when the result will come later (by `user.step(result)`), else the result itself.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The recorder: one fixed-width record per row into a preallocated buffer, spooled to disk and folded into live counts.
 
 Nothing is allocated per request: `pack` writes into `buffer` at `position`. The buffer is written to the spool file and folded into the
-next snapshot
-when it is full and at each snapshot, so memory does not grow with the length of a run and a crash loses at most the last tenth of a second.
+next snapshot when it is full and at each snapshot, so memory does not grow with the length of a run and a crash loses at most the last
+tenth of a second.
 """
 
 from __future__ import annotations

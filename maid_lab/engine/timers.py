@@ -1,9 +1,8 @@
 """One heap of deadlines behind one kernel timer.
 
 uvloop's own timers have a granularity of 1 ms, which would make 1,000 starts a second 0.3 ms late at the median. Linux's `timerfd` wakes
-the loop within
-tens of microseconds. All deadlines are absolute nanoseconds of the monotonic clock, so lateness never adds up: whatever is due is
-released at once.
+the loop within tens of microseconds. All deadlines are absolute nanoseconds of the monotonic clock, so lateness never adds up: whatever is
+due is released at once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """One virtual user: session, connections and the script it is stepped through.
 
 There is no task, future or queue behind a user. Its script is a generator; the read callback of its connection sends the result straight
-into it and
-begins the operation that comes out, so that a request costs a few function calls.
+into it and begins the operation that comes out, so that a request costs a few function calls.
 """
 
 from __future__ import annotations

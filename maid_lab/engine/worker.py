@@ -1,8 +1,7 @@
 """A worker process: `python -m maid_lab.engine.worker --fd N`.
 
 It imports, says hello, and waits. It makes load only between `start` and the end of its lease, and it ends when the other side of its
-socket is gone, so
-that no load can outlive its supervisor, whatever happened to it.
+socket is gone, so that no load can outlive its supervisor, whatever happened to it.
 """
 
 from __future__ import annotations

@@ -104,13 +104,10 @@ SETUP_USER: Final = 0xFFFFFFFF
 #: "No value" in the unsigned 32-bit fields `ttfb`.
 NONE_U32: Final = 0xFFFFFFFF
 
-#: Name and numpy type of each field, in the order of the record.
-#: start: ns since the run's start · service: end − start, ns · blocked: start − intended, ns · ttfb: first byte − start, ns, NONE_U32 =
-#: never ·
-#: lag: generator lateness, µs · user: number over all workers · iteration: loop of that user · bytes_out, bytes_in: on the wire, head
-#: and body ·
-#: label: index into the plan's labels · status: HTTP or gRPC status, −1 none · error: 0 none, else id in the worker's names file ·
-#: flags: below.
+#: Name and numpy type of each field, in the order of the record. start: ns since the run's start · service: end − start, ns · blocked:
+#: start − intended, ns · ttfb: first byte − start, ns, NONE_U32 = never · lag: generator lateness, µs · user: number over all workers ·
+#: iteration: loop of that user · bytes_out, bytes_in: on the wire, head and body · label: index into the plan's labels · status: HTTP or
+#: gRPC status, −1 none · error: 0 none, else id in the worker's names file · flags: below.
 RECORD_FIELDS: Final = (
     ("start", "<i8"),
     ("service", "<u4"),
@@ -132,10 +129,9 @@ RECORD_SIZE: Final = RECORD.size
 #: A request's record and that of the iteration which it ends, packed in one call.
 RECORD_PAIR: Final = struct.Struct(RECORD.format + RECORD.format[1:])
 
-#: An extension repeats as absolute stamps (ns since the run's start) what the record before it may have had to cut; −1 = none.
-#: `connected` is −1 when the
-#: connection was reused. When a record is flagged FLAG_EXTENDED, take end, first_byte, intended, connected and trace_id from its
-#: extension alone.
+#: An extension repeats as absolute stamps (ns since the run's start) what the record before it may have had to cut; −1 = none. `connected`
+#: is −1 when the connection was reused. When a record is flagged FLAG_EXTENDED, take end, first_byte, intended, connected and trace_id from
+#: its extension alone.
 EXTENSION_FIELDS: Final = (
     ("end", "<i8"),
     ("first_byte", "<i8"),

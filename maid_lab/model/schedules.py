@@ -226,10 +226,9 @@ def _solve(segment: Segment, length: float, area: float) -> float:
 def scenario_order(weights: Sequence[int], scheduler: str, seed: int) -> tuple[int, ...]:
     """Return indexes in the order in which users or starts take them.
 
-    Weights are divided by their greatest common divisor; each index stands its weight times. `round-robin` takes one of each that has
-    any left, in
-    order, until all are used (3:2:1 gives 0 1 2 0 1 0); `serial` takes all of one before the next; `random` shuffles the serial list
-    with the seed.
+    Weights are divided by their greatest common divisor; each index stands its weight times. `round-robin` takes one of each that has any
+    left, in order, until all are used (3:2:1 gives 0 1 2 0 1 0); `serial` takes all of one before the next; `random` shuffles the serial
+    list with the seed.
 
     Raises
     ------

@@ -1,8 +1,7 @@
 """Heads of HTTP/1.1 answers, parsed once for equal bytes.
 
 Answers of one server to one request differ in their head by little more than the date, so nearly every head has been seen before: a
-dictionary look-up by
-the head's bytes replaces parsing. What is not in the cache is parsed by llhttp (httptools).
+dictionary look-up by the head's bytes replaces parsing. What is not in the cache is parsed by llhttp (httptools).
 """
 
 from __future__ import annotations

@@ -74,10 +74,8 @@ class Check:
     """One condition on an answer.
 
     `kind` is status, json, body_contains, body_matches, title, header, content_type, size, latency, redirect or schema (`value` is a JSON
-    Schema as text). `subject` is the JSON path or header name.
-    `op` is equals, contains, matches, exists, count, lt, le, gt, ge or in; `value` may hold templates (status: a list of ints and texts
-    such as `2xx`;
-    size in bytes, latency in seconds).
+    Schema as text). `subject` is the JSON path or header name. `op` is equals, contains, matches, exists, count, lt, le, gt, ge or in;
+    `value` may hold templates (status: a list of ints and texts such as `2xx`; size in bytes, latency in seconds).
     """
 
     kind: str

@@ -1,8 +1,7 @@
 """Base of the recipe tree and the kinds of values its leaves hold.
 
 A leaf may be a template wherever a value is computed at plan or run time; then it stays text in the tree. Errors are raised with the
-diagnostic's code as
-their type, so that translation needs no guessing.
+diagnostic's code as their type, so that translation needs no guessing.
 """
 
 from __future__ import annotations

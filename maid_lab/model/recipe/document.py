@@ -1,8 +1,7 @@
 """Text to plain data with the place of every node.
 
-Unquoted YAML scalars follow JSON: `true`, `false`, `null`, numbers; everything else is text, so that `on`, `1:30` and `2026-11-23` are
-what they look like.
-Nothing in a file is ever executed: tags are refused, aliases are counted, sizes are bounded.
+Unquoted YAML scalars follow JSON: `true`, `false`, `null`, numbers; everything else is text, so that `on`, `1:30` and `2026-11-23` are what
+they look like. Nothing in a file is ever executed: tags are refused, aliases are counted, sizes are bounded.
 """
 
 from __future__ import annotations
