@@ -6,7 +6,9 @@ beside it. The run folder is the truth: what could not be written into the catal
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import shutil
 import time
 from pathlib import Path
@@ -32,6 +34,9 @@ log = logging.getLogger(__name__)
 
 #: A file that stands in a run's folder from its start until its record is final and in the catalogue.
 OPEN_MARK: Final = ".open"
+#: A file that takes up room until the end of the run.
+_RESERVE: Final = ".reserve"
+_RESERVED_BYTES: Final = 256 * 1024
 _CLAIM_TRIES: Final = 5
 _CLAIM_PAUSE_S: Final = 0.02
 
@@ -86,6 +91,7 @@ class Archive:
         folder.write_plan(plan)
         write_atomically(folder.path / "recipe.yaml", recipe_text)
         folder.write_record(record)
+        _reserve(folder.path)
         return folder.path
 
     def discard(self, record: RunRecord) -> None:
@@ -115,6 +121,7 @@ class Archive:
         Nothing that goes wrong here costs a row or is raised: the spool stays, the run is `failed` with the reason, and the next opening
         tries again.
         """
+        (RunFolder(self.home, record.id).path / _RESERVE).unlink(missing_ok=True)
         ended: dict[str, Any] = {
             "status": str(end.status),
             "reason": end.reason,
@@ -174,6 +181,12 @@ class Archive:
             "verdict": str(Verdict.FAIL) if condemned else _verdict(record, content),
             **_columns(content),
         }
+
+
+def _reserve(folder: Path) -> None:
+    """Keep some room for the end of the run: on a disk that its rows have filled, its record still has to say why it failed."""
+    with (folder / _RESERVE).open("wb") as file, contextlib.suppress(OSError):
+        os.posix_fallocate(file.fileno(), 0, _RESERVED_BYTES)
 
 
 def _columns(content: ReportContent) -> dict[str, Any]:
