@@ -159,6 +159,7 @@ class FakePlanner:
         preset: str = "",
         shapes: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
+        **_more: Any,
     ) -> Planned:
         return Planned(plan=self.result, recipe_text="id: small\n", source="small", secrets={"token": "t"})
 
