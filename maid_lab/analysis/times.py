@@ -11,7 +11,19 @@ from maid_lab.model.errors import InvalidInput
 if TYPE_CHECKING:
     from maid_lab.model.plan import Plan
 
-__all__ = ["NS_PER_MS", "NS_PER_S", "TIMES", "blocked", "connect", "default_latency", "response", "service", "time_named", "ttfb"]
+__all__ = [
+    "NS_PER_MS",
+    "NS_PER_S",
+    "TIMES",
+    "blocked",
+    "connect",
+    "default_latency",
+    "event_gap",
+    "response",
+    "service",
+    "time_named",
+    "ttfb",
+]
 
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
@@ -40,6 +52,11 @@ def connect() -> pl.Expr:
 def blocked() -> pl.Expr:
     """Blocked time: start − intended start; waiting for a free user, a throttle or the generator."""
     return (pl.col("start") - pl.col("intended").fill_null(pl.col("start"))).alias("blocked")
+
+
+def event_gap() -> pl.Expr:
+    """Time between two messages of a stream, of the rows of `events`: null for the first message of each."""
+    return pl.when(pl.col("number") > 0).then(pl.col("end") - pl.col("start")).alias("event_gap")
 
 
 #: Name of a time to the function that gives its expression.

@@ -13,7 +13,7 @@ from maid_lab.analysis.measured import is_measured, measured_window
 from maid_lab.analysis.outcomes import comparable, is_sent
 from maid_lab.analysis.selectors import selected
 from maid_lab.analysis.threshold_rows import threshold_rows
-from maid_lab.analysis.times import TIMES, time_named
+from maid_lab.analysis.times import TIMES, event_gap, time_named
 from maid_lab.model.states import Verdict
 from maid_lab.model.thresholds import minimum_samples
 
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Judgement", "ThresholdResult", "judge", "verdict_of"]
 
-_TIME_METRICS: Final = frozenset({"latency", *TIMES})
+_GAP: Final = "event_gap"
+_TIME_METRICS: Final = frozenset({"latency", _GAP, *TIMES})
 _BYTE_METRICS: Final = frozenset({"bytes_in", "bytes_out"})
+_COUNT_METRICS: Final = frozenset({"messages_in"})
 
 #: Statistics that are taken over samples of a metric.
 _SAMPLED: Final = frozenset({"p", "med", "avg", "min", "max", "stdev"})
@@ -113,15 +115,17 @@ def judge(
     plan: Plan,
     transactions: pl.LazyFrame | None = None,
     iterations: pl.LazyFrame | None = None,
+    events: pl.LazyFrame | None = None,
     series: Sequence[Mapping[str, Any]] | None = None,
 ) -> Judgement:
     """Judge thresholds over the measured rows, as recipe.md, section 10, defines them.
 
     A selector `transaction:` looks at the rows of the transactions themselves where they are given, unless the metric is one that only
-    requests have (`ttfb`, `connect`, `blocked`, bytes); every other selector looks at requests.
+    requests have (`ttfb`, `connect`, `blocked`, bytes); every other selector looks at requests. The metric `event_gap` looks at
+    `events`, the messages of streams; each gap is a sample.
     """
-    loops, groups = (None if frame is None else comparable(frame) for frame in (iterations, transactions))
-    judge_one = _Judge(comparable(requests), plan=plan, transactions=groups, iterations=loops, series=series)
+    loops, groups, messages = (None if frame is None else comparable(frame) for frame in (iterations, transactions, events))
+    judge_one = _Judge(comparable(requests), plan=plan, transactions=groups, iterations=loops, events=messages, series=series)
     results = tuple(judge_one(threshold) for threshold in thresholds)
     return Judgement(results=results, verdict=verdict_of(results))
 
@@ -142,12 +146,14 @@ class _Judge:
         plan: Plan,
         transactions: pl.LazyFrame | None,
         iterations: pl.LazyFrame | None,
+        events: pl.LazyFrame | None,
         series: Sequence[Mapping[str, Any]] | None,
     ) -> None:
         self._requests = requests
         self._plan = plan
         self._transactions = transactions
         self._iterations = iterations
+        self._events = events
         self._series = series
         self._windows: dict[float, MeasuredWindow] = {}
 
@@ -156,6 +162,8 @@ class _Judge:
             return self._dropped(threshold)
         if not _is_recorded(threshold.metric):
             return _unknown(threshold, f"rows hold no {threshold.metric}")
+        if threshold.metric == _GAP and self._events is None:
+            return _unknown(threshold, "no stream has a message")
         rows = self._rows(threshold)
         window = self._window(threshold)
         if not len(rows) and threshold.stat not in _ZERO_WITHOUT_ROWS:
@@ -176,13 +184,20 @@ class _Judge:
     def _rows(self, threshold: Threshold) -> ThresholdRows:
         timed = threshold.metric in _TIME_METRICS
         frame = self._frame(threshold)
-        value = time_named(threshold.metric, plan=self._plan) if timed else pl.col(threshold.metric)
+        value = self._value(threshold, timed=timed)
         present = frame.collect_schema().names()
         if not set(value.meta.root_names()) <= set(present):
             value = pl.lit(None)
         return threshold_rows(self._matching(frame, threshold), value=value, in_ns=timed)
 
+    def _value(self, threshold: Threshold, *, timed: bool) -> pl.Expr:
+        if threshold.metric == _GAP:
+            return event_gap()
+        return time_named(threshold.metric, plan=self._plan) if timed else pl.col(threshold.metric)
+
     def _frame(self, threshold: Threshold) -> pl.LazyFrame:
+        if threshold.metric == _GAP and self._events is not None:
+            return self._events
         whole_times = threshold.metric in ("latency", "service", "response")
         is_transaction = threshold.selector_kind == "transaction" and whole_times
         return self._transactions if is_transaction and self._transactions is not None else self._requests
@@ -212,7 +227,7 @@ class _Judge:
 
 
 def _is_recorded(metric: str) -> bool:
-    return metric in _TIME_METRICS or metric in _BYTE_METRICS
+    return metric in _TIME_METRICS | _BYTE_METRICS | _COUNT_METRICS
 
 
 def _depends_on_generator(threshold: Threshold) -> bool:
@@ -319,6 +334,8 @@ def _needed(threshold: Threshold) -> int:
 
 def _unit(threshold: Threshold) -> str:
     if threshold.stat in _SAMPLED:
+        if threshold.metric in _COUNT_METRICS:
+            return ""
         return "s" if threshold.metric in _TIME_METRICS else "B"
     if threshold.stat in ("rate", "goodput"):
         return "/s"

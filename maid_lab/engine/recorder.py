@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from maid_lab.engine.events import EventSpool
 from maid_lab.engine.histogram import buckets_of
 from maid_lab.model.plan import plan_to_json as to_json
 from maid_lab.model.rows import (
@@ -111,6 +112,7 @@ class Recorder:
         "_worker",
         "before_flush",
         "buffer",
+        "events",
         "fold",
         "limit",
         "new_errors",
@@ -132,6 +134,8 @@ class Recorder:
         self._fd = os.open(folder / f"spool-{worker}-{epoch}.rows", mode, 0o600)
         self._names_fd = os.open(folder / f"names-{worker}-{epoch}.jsonl", mode, 0o600)
         self._error_ids: dict[str, int] = {}
+        #: Messages of streams.
+        self.events = EventSpool(folder, worker=worker, epoch=epoch)
         self.open_model = open_model
         self.buffer = bytearray(RECORD_SIZE * CAPACITY)
         self.view = memoryview(self.buffer)
@@ -169,12 +173,16 @@ class Recorder:
         bytes_in: int = 0,
         error: str = "",
         trace_id: int = 0,
+        messages: int = NONE_U32,
     ) -> None:
         """Append one row; stamps are absolute monotonic ns, −1 for none, `flags` all bits but outcome and extension."""
         zero = self.zero_ns
         service, blocked = end - start, start - intended
         ttfb = NONE_U32 if first_byte < 0 else first_byte - start
-        wide = connected >= 0 or trace_id or service >= NONE_U32 or blocked >= NONE_U32 or (ttfb >= NONE_U32 and first_byte >= 0)
+        wide = (
+            connected >= 0 or trace_id or messages != NONE_U32
+            or service >= NONE_U32 or blocked >= NONE_U32 or (ttfb >= NONE_U32 and first_byte >= 0)
+        )  # fmt: skip
         self.pack(
             self.buffer, self.position, start - zero, min(service, NONE_U32), min(blocked, NONE_U32), min(ttfb, NONE_U32), min(blocked //
             1000, NONE_U32),
@@ -185,7 +193,7 @@ class Recorder:
         if wide:
             EXTENSION.pack_into(
                 self.buffer, self.position, end - zero, first_byte - zero if first_byte >= 0 else -1, intended - zero,
-                connected - zero if connected >= 0 else -1, trace_id, EXTENSION_MARK,
+                connected - zero if connected >= 0 else -1, trace_id, messages, EXTENSION_MARK,
             )  # fmt: skip
             self.position += RECORD_SIZE
         if self.position >= self.limit:
@@ -264,6 +272,7 @@ class Recorder:
         finally:
             os.close(self._fd)
             os.close(self._names_fd)
+            self.events.close()
 
     def _fold(self, rows: np.ndarray[Any, Any]) -> None:
         outcome, label = rows["flags"] & FLAG_OUTCOME, rows["label"]

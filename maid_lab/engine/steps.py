@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from maid_lab.engine.http.capturing import CapturingHttpOperation
 from maid_lab.engine.http.operation import HttpOperation
 from maid_lab.engine.http.pages import FormOperation, PageLoad, keep_page
+from maid_lab.engine.http.stream import CapturingStreamOperation, StreamOperation
 from maid_lab.engine.ops import Abandon, Cut, EndRun, EndUser, Pause
 from maid_lab.engine.parallel import ParallelOperation
 from maid_lab.model.expressions import parse_expression
@@ -119,7 +120,7 @@ class StepCompiler:
     def _item(self, step: Step) -> Item:
         when = parse_expression(step.when).compile() if step.when else None
         if isinstance(step, HttpStep):
-            operation = self._http(step, uses_last=self._uses_last)
+            operation = self._request(step)
             if self._uses_pages or step.page is not None:
                 operation.also(keep_page)
             return Item(when, operation, None) if step.page is None else Item(when, None, self._page(operation, step))
@@ -130,6 +131,12 @@ class StepCompiler:
         if isinstance(step, ParallelStep):
             return Item(when, ParallelOperation([self.items(branch) for branch in step.branches], step.limit, run_steps), None)
         return Item(when, None, self._play(step))
+
+    def _request(self, step: HttpStep) -> HttpOperation:
+        if step.sse is None:
+            return self._http(step, uses_last=self._uses_last)
+        kind = CapturingStreamOperation if self._http is CapturingHttpOperation else StreamOperation
+        return kind(step, uses_last=self._uses_last)
 
     def _page(self, operation: HttpOperation, step: HttpStep) -> Play:
         load = PageLoad(step, uses_last=self._uses_last)

@@ -13,6 +13,8 @@ from enum import IntEnum
 from typing import Final
 
 __all__ = [
+    "EVENT_FIELDS",
+    "EVENT_SIZE",
     "EXTENSION",
     "EXTENSION_FIELDS",
     "EXTENSION_MARK",
@@ -130,18 +132,37 @@ RECORD_SIZE: Final = RECORD.size
 RECORD_PAIR: Final = struct.Struct(RECORD.format + RECORD.format[1:])
 
 #: An extension repeats as absolute stamps (ns since the run's start) what the record before it may have had to cut; −1 = none. `connected`
-#: is −1 when the connection was reused. When a record is flagged FLAG_EXTENDED, take end, first_byte, intended, connected and trace_id from
-#: its extension alone.
+#: is −1 when the connection was reused, `messages` (received by a stream) NONE_U32 for what is no stream. When a record is flagged
+#: FLAG_EXTENDED, take end, first_byte, intended, connected and trace_id from its extension alone.
 EXTENSION_FIELDS: Final = (
     ("end", "<i8"),
     ("first_byte", "<i8"),
     ("intended", "<i8"),
     ("connected", "<i8"),
     ("trace_id", "<u8"),
-    ("pad", "V6"),
+    # Where the record has its label there is 0, that of no row.
+    ("pad", "V2"),
+    ("messages", "<u4"),
     ("flags", "<u2"),
 )
-EXTENSION: Final = struct.Struct("<qqqqQ6xH")
+EXTENSION: Final = struct.Struct("<qqqqQ2xIH")
+
+#: One message of a stream, in a file of its own (`events-<worker>-<epoch>.rows`), written when its request has ended.
+#: start, end: arrival of the message before it (of the first: begin of the request) and its own, ns since the run's start · request: begin
+#: of its request · number: 0 for the first of a stream · size: bytes of its data · label, user, iteration, flags: those of its request.
+EVENT_FIELDS: Final = (
+    ("start", "<i8"),
+    ("end", "<i8"),
+    ("request", "<i8"),
+    ("user", "<u4"),
+    ("iteration", "<u4"),
+    ("number", "<u4"),
+    ("size", "<u4"),
+    ("label", "<u2"),
+    ("flags", "<u2"),
+    ("pad", "V4"),
+)
+EVENT_SIZE: Final = 48
 
 #: bits 0–3 outcome (15 marks an extension) · 4–5 phase · 6 reused · 7 redirected · 8 extension follows · 9–15 attempt (0 = first)
 FLAG_OUTCOME: Final = 0x000F

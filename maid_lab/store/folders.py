@@ -62,12 +62,16 @@ class RunFolder:
         return self.path.is_dir()
 
     def rows_path(self, kind: str = "requests") -> Path:
-        """Return the Parquet file of requests, transactions or iterations."""
+        """Return the Parquet file of requests, transactions, iterations or events."""
         return self.path / f"{kind}.parquet"
 
     def spool_paths(self) -> list[Path]:
         """Return the spool files that are there, by worker and epoch."""
         return sorted((path for path in self.path.glob("spool-*.rows") if _SPOOL.fullmatch(path.name)), key=_worker_and_epoch)
+
+    def events_path(self, worker: int, epoch: int) -> Path:
+        """Return where a worker writes the messages of its streams."""
+        return self.path / f"events-{worker}-{epoch}.rows"
 
     def write_plan(self, plan: Plan) -> None:
         """Write `plan.json`."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from maid_lab.model.plan import Label, plan_to_json
-from maid_lab.model.rows import EXTENSION_MARK, FLAG_OUTCOME, USERS_LABEL, Outcome, Phase
+from maid_lab.model.rows import EXTENSION_MARK, FLAG_OUTCOME, NONE_U32, USERS_LABEL, Outcome, Phase
 from maid_lab.store.concurrency import Flights, UsersTimeline
 from maid_lab.store.spool import Columns, Names, SpoolFile, columns_of, ends_of, rows_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from maid_lab.store.folders import RunFolder
 
-__all__ = ["KINDS", "FrameMaker", "Survey", "schema_of"]
+__all__ = ["FROM_LABEL", "KINDS", "FrameMaker", "Survey", "codes_of", "schema_of"]
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,8 @@ class Survey:
         return self._error_ids[text]
 
 
-_FROM_LABEL: Final[dict[str, Callable[[Label], str]]] = {
+#: How the columns that hold words of a label read it.
+FROM_LABEL: Final[dict[str, Callable[[Label], str]]] = {
     "scenario": lambda label: label.scenario,
     "transaction": lambda label: label.transaction,
     "name": lambda label: label.name,
@@ -161,7 +162,7 @@ def schema_of(survey: Survey) -> dict[str, Any]:
     """Return the columns of a rows file with their types; dictionary columns hold the words of this run."""
     import polars as pl
 
-    words = {name: pl.Enum(_unique(map(read, survey.labels))) for name, read in _FROM_LABEL.items()}
+    words = {name: pl.Enum(_unique(map(read, survey.labels))) for name, read in FROM_LABEL.items()}
     return {
         "worker": pl.UInt16,
         "user": pl.UInt32,
@@ -191,6 +192,7 @@ def schema_of(survey: Survey) -> dict[str, Any]:
         "in_flight": pl.UInt32,
         "lag": pl.UInt32,
         "trace_id": pl.UInt64,
+        "messages_in": pl.UInt32,
         "tags": words["tags"],
     }
 
@@ -212,7 +214,7 @@ class FrameMaker:
         self._words = {
             name: pl.Series(name, kind.categories, dtype=kind) for name, kind in self._schema.items() if isinstance(kind, pl.Enum)
         }
-        self._codes = {name: _codes(list(map(read, survey.labels))) for name, read in _FROM_LABEL.items()}
+        self._codes = {name: codes_of(list(map(read, survey.labels))) for name, read in FROM_LABEL.items()}
 
     def frames(self, kind: str) -> Iterator[pl.DataFrame]:
         """Yield the rows of one kind, worker by worker in the order in which they were written."""
@@ -266,13 +268,14 @@ class FrameMaker:
 
 
 #: What stands for "none" in the columns that may have none.
-_NONE: Final = {"connected": -1, "first_byte": -1, "error": -1, "trace_id": 0}
+_NONE: Final = {"connected": -1, "first_byte": -1, "error": -1, "trace_id": 0, "messages_in": NONE_U32}
 
 
 def _unique(texts: Any) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _codes(texts: list[str]) -> Ints:
+def codes_of(texts: list[str]) -> Ints:
+    """Return for each text its place among the different ones."""
     places = {text: number for number, text in enumerate(_unique(texts))}
     return np.array([places[text] for text in texts], dtype=np.uint32)

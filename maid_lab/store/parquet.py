@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.model.errors import EngineFailure
 from maid_lab.model.rows import Outcome
+from maid_lab.store.events import EventFrames, event_schema
 from maid_lab.store.folders import RunFolder, write_atomically
 from maid_lab.store.frames import KINDS, FrameMaker, Survey, schema_of
 
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 _ROW_GROUP: Final = 500_000
 _DONE: Final = "rows.json"
+
+#: Kind of the messages of streams; a run without any has no file of them.
+EVENTS: Final = "events"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,7 @@ def finalise(folder: RunFolder) -> RowCounts:
                 f"run {folder.run_id}: rows cannot be converted: {error.strerror or error}; the spool is kept in {folder.path}.",
                 hint="Make room on the disk; the next command tries again.",
             ) from error
-    for path in (*folder.spool_paths(), *folder.path.glob("names-*.jsonl")):
+    for path in (*folder.spool_paths(), *folder.path.glob("names-*.jsonl"), *folder.path.glob("events-*.rows")):
         path.unlink(missing_ok=True)
     return counts
 
@@ -85,7 +89,7 @@ def read_rows(folder: RunFolder, kind: str = "requests") -> pl.LazyFrame:
     Parameters
     ----------
     kind : str
-        requests, transactions or iterations.
+        requests, transactions, iterations, or events: the messages of streams.
 
     Raises
     ------
@@ -94,8 +98,8 @@ def read_rows(folder: RunFolder, kind: str = "requests") -> pl.LazyFrame:
     """
     import polars as pl
 
-    if kind not in KINDS:
-        raise ValueError(f"there are rows of {', '.join(KINDS)}, not of {kind!r}")
+    if kind not in (*KINDS, EVENTS):
+        raise ValueError(f"there are rows of {', '.join((*KINDS, EVENTS))}, not of {kind!r}")
     if read_counts(folder) is None:
         try:
             return _live_rows(folder, kind)
@@ -103,44 +107,67 @@ def read_rows(folder: RunFolder, kind: str = "requests") -> pl.LazyFrame:
             # The run ended meanwhile and its spool became Parquet.
             if read_counts(folder) is None:
                 raise
-    return pl.scan_parquet(folder.rows_path(kind))
+    path = folder.rows_path(kind)
+    if kind == EVENTS and not path.is_file():
+        rows = pl.scan_parquet(folder.rows_path()).collect_schema()
+        return pl.DataFrame(schema=event_schema(rows)).lazy()
+    return pl.scan_parquet(path)
 
 
 def _live_rows(folder: RunFolder, kind: str) -> pl.LazyFrame:
     import polars as pl
 
-    maker = FrameMaker(Survey(folder))
+    survey = Survey(folder)
+    if kind == EVENTS:
+        events = list(EventFrames(survey).frames())
+        return pl.concat(events).lazy() if events else pl.DataFrame(schema=event_schema(schema_of(survey))).lazy()
+    maker = FrameMaker(survey)
     frames = list(maker.frames(kind))
     return pl.concat(frames).lazy() if frames else pl.DataFrame(schema=schema_of(maker.survey)).lazy()
 
 
 def _convert(folder: RunFolder) -> RowCounts:
-    import polars as pl
-
     survey = Survey(folder)
     maker = FrameMaker(survey)
     written: dict[str, int] = {}
     for kind in KINDS:
-        target = folder.rows_path(kind)
-        temporary = target.with_name(f".{target.name}.tmp")
-        try:
-            _write(maker.frames(kind), temporary, schema_of(survey), folder.run_id)
-            _sync(temporary)
-            written[kind] = pl.scan_parquet(temporary).select(pl.len()).collect().item()
-            if written[kind] != survey.counts[kind]:
-                raise OSError(f"{target.name} holds {written[kind]} rows, {survey.counts[kind]} were recorded")
-            temporary.replace(target)
-        except pl.exceptions.PolarsError as error:
-            raise OSError(str(error)) from error
-        finally:
-            temporary.unlink(missing_ok=True)
-    if any(file.has_grown for file in survey.files):
+        written[kind] = _write_kind(folder, kind, maker.frames(kind), schema_of(survey), survey.counts[kind])
+    events = EventFrames(survey)
+    if events.count:
+        _write_kind(folder, EVENTS, events.frames(), event_schema(schema_of(survey)), events.count)
+    if events.has_grown or any(file.has_grown for file in survey.files):
         raise OSError("a worker is still writing rows")
     _write_metrics(folder)
     write_atomically(folder.path / "names.json", json.dumps(survey.names_json(), ensure_ascii=False))
     counts = _counts(folder, written)
     write_atomically(folder.path / _DONE, json.dumps(asdict(counts)))
     return counts
+
+
+def _write_kind(folder: RunFolder, kind: str, frames: Iterator[pl.DataFrame], schema: dict[str, Any], count: int) -> int:
+    """Write one file beside its place, verify it and put it there; returns how many rows it holds.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, or holds another number of rows than were recorded.
+    """
+    import polars as pl
+
+    target = folder.rows_path(kind)
+    temporary = target.with_name(f".{target.name}.tmp")
+    try:
+        _write(frames, temporary, schema, folder.run_id)
+        _sync(temporary)
+        written: int = pl.scan_parquet(temporary).select(pl.len()).collect().item()
+        if written != count:
+            raise OSError(f"{target.name} holds {written} rows, {count} were recorded")
+        temporary.replace(target)
+    except pl.exceptions.PolarsError as error:
+        raise OSError(str(error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return written
 
 
 def _write(frames: Iterator[pl.DataFrame], path: Path, schema: dict[str, Any], run_id: str) -> None:

@@ -169,6 +169,7 @@ def columns_of(records: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> Col
         "first_byte": first_byte,
         "connected": np.full(len(chosen), -1, dtype=np.int64),
         "trace_id": np.zeros(len(chosen), dtype=np.uint64),
+        "messages_in": np.full(len(chosen), NONE_U32, dtype=np.uint32),
         "outcome": flags & FLAG_OUTCOME,
         "phase": flags >> FLAG_PHASE_SHIFT & 3,
         "reused": (flags & FLAG_REUSED) != 0,
@@ -179,6 +180,7 @@ def columns_of(records: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> Col
     target, extensions = _extensions(records, rows)
     for name in ("end", "first_byte", "intended", "connected", "trace_id"):
         columns[name][target] = extensions[name]
+    columns["messages_in"][target] = extensions["messages"]
     return columns
 
 

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -168,8 +169,12 @@ def test_a_generator_bound_run_has_no_times_or_rates_but_still_its_errors() -> N
 
 
 def test_metrics_that_rows_do_not_hold_are_unknown_not_passed() -> None:
-    judged = _judge("p95(event_gap, sse) < 1s", "avg(custom:depth, *) < 3", rows=steady(200))
-    assert [result.reason for result in judged.results] == ["rows hold no event_gap", "rows hold no custom:depth"]
+    judged = _judge("p95(event_gap, sse) < 1s", "max(messages_out, *) < 9", "avg(custom:depth, *) < 3", rows=steady(200))
+    assert [result.reason for result in judged.results] == [
+        "no stream has a message",
+        "rows hold no messages_out",
+        "rows hold no custom:depth",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -201,3 +206,39 @@ def test_many_windows_over_many_rows_are_judged_in_seconds() -> None:
     plan = a_plan(warmup_s=20, duration_s=120)
     judge([parse_threshold("p99 < 3s over 30s"), parse_threshold("error_rate < 50% over 5s")], realistic(100_000), plan=plan)
     assert time.perf_counter() - began < 10
+
+
+def gaps(count: int, *, gap_ms: float = 10.0, name: str = "GET /", outcome: str = "ok", start_s: float = 1.0) -> list[dict[str, Any]]:
+    """One stream of `count` messages; the first is half a second behind its request."""
+    ends = [start_s + 0.5 + at * gap_ms / 1000 for at in range(count)]
+    starts = [start_s, *ends[:-1]]
+    return [
+        row(start_s=begin, ms=(end - begin) * 1000, name=name, outcome=outcome, kind="sse") | {"number": at}
+        for at, (begin, end) in enumerate(zip(starts, ends, strict=True))
+    ]
+
+
+def events_of(*streams: list[dict[str, Any]]) -> pl.LazyFrame:
+    rows = [each for stream in streams for each in stream]
+    return frame([{key: value for key, value in each.items() if key != "number"} for each in rows]).with_columns(
+        number=pl.Series([each["number"] for each in rows], dtype=pl.UInt32)
+    )
+
+
+def test_gaps_between_messages_are_samples_of_their_own_without_the_wait_for_the_first() -> None:
+    events = events_of(gaps(201), gaps(101, gap_ms=40, name="other"), gaps(50, gap_ms=900, outcome="reset"))
+    judged = _judge(
+        "p95(event_gap, request:GET /) < 15ms", "max(event_gap, sse) < 30ms", "avg(event_gap, request:other) >= 39ms", "p50(event_gap, http) < 1s",
+        rows=steady(10), events=events,
+    )  # fmt: skip
+    assert [(str(each.status), each.observed, each.samples) for each in judged.results] == [
+        ("pass", near(0.01), 200), ("fail", near(0.04), 300), ("pass", near(0.04), 100), ("unknown", None, 0),
+    ]  # fmt: skip
+
+
+def test_messages_of_a_stream_are_a_plain_number() -> None:
+    rows = frame(steady(40)).with_columns(messages_in=pl.int_range(pl.len(), dtype=pl.UInt32))
+    (result,) = judge([parse_threshold("avg(messages_in, *) > 19")], rows, plan=a_plan()).results
+    assert (str(result.status), result.observed, result.unit, result.samples) == ("pass", near(19.5), "", 40)
+    (unknown,) = judge([parse_threshold("min(messages_in, *) > 1")], frame(steady(40)), plan=a_plan()).results
+    assert str(unknown.status) == "unknown"

@@ -26,6 +26,7 @@ from maid_lab.model.rows import (
     FLAG_OUTCOME,
     FLAG_REDIRECTED,
     FLAG_REUSED,
+    NONE_U32,
     RECORD_FIELDS,
     Outcome,
 )
@@ -52,6 +53,8 @@ class Row:
     attempt: int
     bytes_out: int
     bytes_in: int
+    first_byte: int = -1
+    messages: int = NONE_U32
 
     @property
     def name(self) -> str:
@@ -154,7 +157,9 @@ def rows_in(folder: Path, plan: Plan, *, worker: int = 0) -> list[Row]:
             continue
         start = int(record["start"])
         end, intended = start + int(record["service"]), start - int(record["blocked"])
+        first_byte, messages = (start + int(record["ttfb"]) if record["ttfb"] != NONE_U32 else -1), NONE_U32
         if flags & FLAG_EXTENDED:
+            first_byte, messages = int(extensions[index + 1]["first_byte"]), int(extensions[index + 1]["messages"])
             end, intended = int(extensions[index + 1]["end"]), int(extensions[index + 1]["intended"])
         rows.append(
             Row(
@@ -172,6 +177,8 @@ def rows_in(folder: Path, plan: Plan, *, worker: int = 0) -> list[Row]:
                 attempt=flags >> FLAG_ATTEMPT_SHIFT,
                 bytes_out=int(record["bytes_out"]),
                 bytes_in=int(record["bytes_in"]),
+                first_byte=first_byte,
+                messages=messages,
             )
         )
     return rows
@@ -179,4 +186,4 @@ def rows_in(folder: Path, plan: Plan, *, worker: int = 0) -> list[Row]:
 
 def requests(rows: list[Row]) -> list[Row]:
     """Rows of requests alone."""
-    return [row for row in rows if row.label.kind == "http"]
+    return [row for row in rows if row.label.is_request]

@@ -13,7 +13,7 @@ def test_the_records_are_as_wide_as_their_fields() -> None:
 
 def test_the_flags_of_a_record_and_its_extension_stand_in_the_same_place() -> None:
     record = rows.RECORD.pack(*[0] * 12, 0xBEEF)
-    extension = rows.EXTENSION.pack(0, 0, 0, 0, 0, 0xBEEF)
+    extension = rows.EXTENSION.pack(0, 0, 0, 0, 0, 0, 0xBEEF)
     assert record[-2:] == extension[-2:] == b"\xef\xbe"
 
 

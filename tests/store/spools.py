@@ -47,12 +47,13 @@ def record(
     error: int = 0,
     outcome: Outcome = Outcome.OK,
     extension: tuple[int, int, int, int, int] | None = None,
+    messages: int = NONE_U32,
     **flags: Any,
 ) -> bytes:
     """One record; `extension` holds end, first_byte, intended, connected, trace_id."""
     packed = pack_flags(outcome, phase=flags.pop("phase", Phase.MAINTAIN), extended=extension is not None, **flags)
     body = RECORD.pack(start, service, blocked, ttfb, 3, user, iteration, 80, 400, label, status, error, packed)
-    return body if extension is None else body + EXTENSION.pack(*extension, EXTENSION_MARK)
+    return body if extension is None else body + EXTENSION.pack(*extension, messages, EXTENSION_MARK)
 
 
 def write_spool(folder: RunFolder, records: Iterable[bytes], *, worker: int = 0, epoch: int = 0) -> Path:

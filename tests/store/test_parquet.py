@@ -25,7 +25,7 @@ COLUMNS = {
     "kind": pl.Enum, "method": pl.Enum, "url": pl.Enum, "section": pl.Enum, "intended": pl.Int64, "start": pl.Int64, "connected": pl.Int64,
     "first_byte": pl.Int64, "end": pl.Int64, "status": pl.Int16, "outcome": pl.Enum, "error": pl.Enum, "bytes_out": pl.UInt32,
     "bytes_in": pl.UInt32, "attempt": pl.UInt8, "redirected": pl.Boolean, "reused": pl.Boolean, "phase": pl.Enum, "users": pl.UInt32,
-    "in_flight": pl.UInt32, "lag": pl.UInt32, "trace_id": pl.UInt64, "tags": pl.Enum,
+    "in_flight": pl.UInt32, "lag": pl.UInt32, "trace_id": pl.UInt64, "messages_in": pl.UInt32, "tags": pl.Enum,
 }  # fmt: skip
 MIXED = [
     record(0, label=USERS, user=4, service=0),
@@ -63,7 +63,7 @@ def test_a_run_becomes_one_row_for_each_request_with_all_that_is_known_of_it(tmp
         "worker": 0, "user": 1, "iteration": 0, "scenario": "buy", "transaction": "pay", "name": "GET /cart", "kind": "http", "method": "GET",
         "url": "/cart", "section": "scenario", "intended": 650, "start": 700, "connected": 690, "first_byte": 800, "end": 9_000_000_000,
         "status": 200, "outcome": "reset", "error": "unknown error 9", "bytes_out": 80, "bytes_in": 400, "attempt": 2, "redirected": False,
-        "reused": False, "phase": "decrease", "users": 4, "in_flight": 1, "lag": 3, "trace_id": 77, "tags": "team=a,tier=1",
+        "reused": False, "phase": "decrease", "users": 4, "in_flight": 1, "lag": 3, "trace_id": 77, "messages_in": None, "tags": "team=a,tier=1",
     }  # fmt: skip
     assert [(row["start"], row["connected"], row["first_byte"], row["error"], row["trace_id"]) for row in rows(folder)[:2]] == [
         (100, None, 130, None, None),

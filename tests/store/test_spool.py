@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maid_lab.model.rows import EXTENSION, EXTENSION_MARK, RECORD_SIZE
+from maid_lab.model.rows import EXTENSION, EXTENSION_MARK, NONE_U32, RECORD_SIZE
 from maid_lab.store import spool
 from maid_lab.store.spool import Names, SpoolFile, columns_of, ends_of, rows_of
 from tests.store.spools import LABELS, record
@@ -37,7 +37,8 @@ def test_a_record_becomes_absolute_stamps_and_flags(tmp_path: Path) -> None:
 
     assert decoded(spool_of(tmp_path, content)) == [
         {
-            "start": 1_000, "end": 1_050, "intended": 600, "first_byte": 1_020, "connected": -1, "trace_id": 0, "outcome": 0, "phase": 1,
+            "start": 1_000, "end": 1_050, "intended": 600, "first_byte": 1_020, "connected": -1, "trace_id": 0, "messages_in": NONE_U32,
+            "outcome": 0, "phase": 1,
             "reused": True, "redirected": True, "attempt": 3, "lag": 3, "user": 7, "iteration": 2, "bytes_out": 80, "bytes_in": 400,
             "label": 3, "status": 404, "error": 5,
         }
@@ -76,7 +77,7 @@ def test_a_record_whose_extension_was_cut_keeps_its_short_stamps(tmp_path: Path)
 
 
 def test_an_extension_without_its_record_is_no_row(tmp_path: Path) -> None:
-    lost = EXTENSION.pack(1, 2, 3, 4, 5, EXTENSION_MARK)
+    lost = EXTENSION.pack(1, 2, 3, 4, 5, 6, EXTENSION_MARK)
 
     assert [row["start"] for row in decoded(spool_of(tmp_path, lost + record(9) + lost))] == [9]
 

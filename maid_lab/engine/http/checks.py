@@ -116,6 +116,7 @@ def _reader(check: Check) -> Callable[[Response], Any]:
         "content_type": lambda response: response.header("content-type"),
         "size": lambda response: response.size,
         "latency": lambda response: response.service_s,
+        "messages": lambda response: response.messages,
         "redirect": lambda response: response.url,
     }
     return simple[check.kind]
@@ -183,7 +184,7 @@ def _found(check: Check, found: Any) -> str:
     """Say what was found, without values of many kinds: each would be an error text of its own."""
     if check.kind == "status":
         return f"got {found}"
-    if check.kind in ("latency", "size"):
+    if check.kind in ("latency", "size", "messages"):
         return f"not {_NUMERIC_WORDS.get(check.op, check.op)} the limit"
     if check.kind in ("title", "content_type", "header") and found is not None:
         return f"got {str(found)[:_SHOWN]!r}"

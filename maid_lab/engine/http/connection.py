@@ -250,7 +250,9 @@ class Connection(Link):
             self._left = 0
             return
         self._left = head.length
-        if operation.needs_body:
+        if operation.streams and (body := operation.body_for(self, head)) is not None:
+            self._body = body
+        elif operation.needs_body:
             self._body = []
         elif operation.keeps_body or head.status >= 400:
             self._body = CappedBody()

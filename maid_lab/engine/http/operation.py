@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from maid_lab.engine.http.checks import compile_check
 from maid_lab.engine.http.checks import needs_body as check_needs_body
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.user import VirtualUser
     from maid_lab.model.plan import HttpStep
 
-__all__ = ["HttpOperation"]
+__all__ = ["HttpOperation", "store_cookies"]
 
 _NS: Final = 1_000_000_000
 _WELL: Final = (Outcome.OK, "")
@@ -51,6 +51,9 @@ class HttpOperation:
         "_checks", "_extracts", "_has_status_check", "_redirects", "_retry", "_sticky", "_template", "_traces", "_uses_last", "_wires", "connect_ns", "is_head",
         "is_simple", "keeps_body", "label", "method", "needs_body", "on_error", "read_ns", "reuse", "total_ns", "when",
     )  # fmt: skip
+
+    #: Whether `body_for` gives what takes the body of an answer while it comes.
+    streams: ClassVar[bool] = False
 
     def __init__(self, step: HttpStep, *, uses_last: bool) -> None:
         self.label = step.label
@@ -149,12 +152,16 @@ class HttpOperation:
 
     # ---- the answer
 
+    def body_for(self, _connection: Connection, _head: Head) -> list[bytes] | None:
+        """Return what takes the pieces of this answer's body instead of the usual list."""
+        return None
+
     def finish(self, connection: Connection, head: Head, body: bytes, now: int, *, reusable: bool) -> None:
         """Take a whole answer."""
         user = connection.user
         request: Request = user.request
         if not head.plain:
-            _store_cookies(user, head, request)
+            store_cookies(user, head, request)
             location = head.get(b"location")
             if head.is_redirect and location and self._redirects:
                 self._follow(connection, head, location.decode("utf-8", "replace"), now, reusable=reusable)
@@ -279,7 +286,8 @@ class HttpOperation:
         )
 
 
-def _store_cookies(user: VirtualUser, head: Head, request: Request) -> None:
+def store_cookies(user: VirtualUser, head: Head, request: Request) -> None:
+    """Take over the cookies that an answer sets."""
     for name, value in head.headers:
         if name == b"set-cookie":
             if user.jar is None:

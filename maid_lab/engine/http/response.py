@@ -53,6 +53,11 @@ class Response:
         return self.head.status
 
     @property
+    def messages(self) -> int | None:
+        """Messages of the answer; None for one that is no stream."""
+        return None
+
+    @property
     def url(self) -> str:
         """Absolute URL of the request that was answered, after redirects."""
         return self._request.url

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from maid_lab.engine.http.operation import HttpOperation, _store_cookies
+from maid_lab.engine.http.operation import HttpOperation, store_cookies
 from maid_lab.engine.python.answer import Answer, Row
 from maid_lab.engine.python.template import CodeTemplate
 from maid_lab.model.errors import MaidError
@@ -54,7 +54,7 @@ class CodeOperation(HttpOperation):
         """Take a whole answer."""
         lane: Any = connection.user
         if not head.plain:
-            _store_cookies(lane, head, lane.request)
+            store_cookies(lane, head, lane.request)
             location = head.get(b"location")
             if head.is_redirect and location and self._redirects:
                 self._follow(connection, head, location.decode("utf-8", "replace"), now, reusable=reusable)

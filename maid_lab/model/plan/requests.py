@@ -8,6 +8,7 @@ from typing import Any, Literal
 __all__ = [
     "Body",
     "Check",
+    "EventStream",
     "Extract",
     "HttpStep",
     "Page",
@@ -73,9 +74,9 @@ class Extract:
 class Check:
     """One condition on an answer.
 
-    `kind` is status, json, body_contains, body_matches, title, header, content_type, size, latency, redirect or schema (`value` is a JSON
-    Schema as text). `subject` is the JSON path or header name. `op` is equals, contains, matches, exists, count, lt, le, gt, ge or in;
-    `value` may hold templates (status: a list of ints and texts such as `2xx`; size in bytes, latency in seconds).
+    `kind` is status, json, body_contains, body_matches, title, header, content_type, size, latency, messages, redirect or schema (`value` is
+    a JSON Schema as text). `subject` is the JSON path or header name. `op` is equals, contains, matches, exists, count, lt, le, gt, ge or
+    in; `value` may hold templates (status: a list of ints and texts such as `2xx`; size in bytes, latency in seconds).
     """
 
     kind: str
@@ -104,6 +105,18 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventStream:
+    """Read the answer as an event stream: up to the message whose data holds `until` and whose type is `until_event` (empty: any).
+
+    It ends with its `limit`th message too (0: no limit), and with the answer.
+    """
+
+    until: Value = ""
+    until_event: str = ""
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpStep:
     """One HTTP request.
 
@@ -129,6 +142,7 @@ class HttpStep:
     check: tuple[Check, ...] = ()
     retry: Retry | None = None
     page: Page | None = None
+    sse: EventStream | None = None
     trace: bool = False
     when: str = ""
     on_error: Literal["continue", "iteration", "user", "run"] = "iteration"

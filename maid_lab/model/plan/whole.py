@@ -46,6 +46,11 @@ class Label:
     section: str = "scenario"
     tags: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_request(self) -> bool:
+        """Whether rows of this name are requests, of whatever protocol."""
+        return self.kind not in ("users", "transaction", "iteration")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

@@ -29,6 +29,7 @@ _KINDS: Final = (
     "content_type",
     "size",
     "latency",
+    "messages",
     "redirect",
     "schema",
     "not",
@@ -90,7 +91,7 @@ def plan_check(check: Check, run: Run, context: Context, pointer: str, *, negate
     if kind == "schema":
         schema = read_schema(str(value), base_dir, context, place)
         return out.Check(kind=kind, op="matches", value=escaped(schema), negated=negated, text=_text(kind, value, negated=negated))
-    if kind in ("size", "latency"):
+    if kind in ("size", "latency", "messages"):
         op, limit = _limit(value, kind, context, place)
         return out.Check(kind=kind, op=op, value=limit, negated=negated, text=_text(kind, value, negated=negated))
     if kind == "body_matches" and "{{" not in value:
@@ -110,9 +111,10 @@ def _named(value: JsonCheck | HeaderCheck, kind: str, subject: str, run: Run, pl
 def _limit(value: Any, kind: str, context: Context, place: str) -> tuple[str, float]:
     match = _LIMIT.fullmatch(str(value))
     if match is None:
-        context.add("E104", f"{kind}: {value!r} is not a comparison", f"Write {kind}: '< {'10KB' if kind == 'size' else '800ms'}'.", place)
+        example = {"size": "< 10KB", "latency": "< 800ms", "messages": ">= 1"}[kind]
+        context.add("E104", f"{kind}: {value!r} is not a comparison", f"Write {kind}: '{example}'.", place)
         raise PlanningError
-    parse: Any = parse_size if kind == "size" else parse_duration
+    parse: Any = {"size": parse_size, "latency": parse_duration, "messages": int}[kind]
     return _OPS[match.group(1)], float(context.value(match.group(2), parse, place))
 
 

@@ -43,7 +43,7 @@ def most_rows(scenario: Scenario) -> Iterator[tuple[int, float]]:
 
 def most_requests(plan: Plan, load: Load) -> float:
     """Return the most requests of one iteration, averaged over the scenarios of a load."""
-    each = [sum(times for label, times in most_rows(plan.scenarios[index]) if plan.labels[label].kind == "http") for index in load.order]
+    each = [sum(times for label, times in most_rows(plan.scenarios[index]) if plan.labels[label].is_request) for index in load.order]
     return sum(each) / len(each)
 
 
@@ -72,6 +72,9 @@ def too_few_rows(plan: Plan, threshold: Threshold) -> str:
 def _measured_rows(plan: Plan, threshold: Threshold) -> float:
     if threshold.selector_kind in _OF_ANSWERS or threshold.stat == "dropped":
         return math.inf
+    if threshold.metric == "event_gap":
+        # Each stream may have any number of messages.
+        return math.inf if any(label.kind == "sse" and _counts(label, threshold) for label in plan.labels) else 0.0
     from_s = max(plan.warmup_end_s, threshold.after_s)
     total = 0.0
     for load in plan.loads:
@@ -104,7 +107,7 @@ def _most_iterations(load: Load, scenario: Scenario, from_s: float, *, each: flo
 
 def _counts(label: Label, threshold: Threshold) -> bool:
     is_whole = threshold.selector_kind == "transaction" and threshold.metric in ("latency", "service", "response")
-    return label.kind == ("transaction" if is_whole else "http") and _selects(label, threshold)
+    return (label.kind == "transaction" if is_whole else label.is_request) and _selects(label, threshold)
 
 
 def _selects(label: Label, threshold: Threshold) -> bool:

@@ -15,6 +15,7 @@ from maid_lab.model.planning.context import Context, PlanningError
 from maid_lab.model.planning.files import file_below
 from maid_lab.model.planning.leaves import Leaves
 from maid_lab.model.planning.overrides import Overrides
+from maid_lab.model.planning.streams import plan_stream
 from maid_lab.model.recipe.steps import METHODS, HttpCall, StepBase
 from maid_lab.model.recipe.target import Auth, Defaults, Timeouts, TlsOptions
 from maid_lab.model.rows import Outcome
@@ -24,7 +25,7 @@ from maid_lab.model.units import parse_duration
 __all__ = ["RequestPlanner"]
 
 #: Fields of a request that are part of the schema and not run yet.
-_NOT_YET: Final = ("multipart", "proxy", "source_addresses", "dns", "sse")
+_NOT_YET: Final = ("multipart", "proxy", "source_addresses", "dns")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _STATUS: Final = re.compile(r"[1-5](?:xx|\d\d)")
@@ -65,12 +66,17 @@ class RequestPlanner:
         if method.lower() not in METHODS:
             self._context.add("E104", f"{method!r} is not a method", did_you_mean(method.lower(), METHODS), f"{place}/method")
         run, context, defaults = self._leaves.tree, self._context, self._defaults
+        stream = plan_stream(call.sse, self._leaves, f"{place}/sse")
+        self._check_stream(step, call, stream, place, pointer)
+        headers = self._merged(defaults.headers, call.headers, f"{place}/headers", fold_case=True)
+        if stream is not None and "accept" not in {name.lower() for name, _ in headers}:
+            headers = (*headers, ("Accept", "text/event-stream"))
         return out.HttpStep(
             label=label,
             method=method,
             url=self._url(call.url, place),
             params=self._params(call, place),
-            headers=self._merged(defaults.headers, call.headers, f"{place}/headers", fold_case=True),
+            headers=headers,
             cookies=self._merged(defaults.cookies, call.cookies, f"{place}/cookies", fold_case=False),
             body=self._body(call, place),
             timeouts=self._timeouts(step, call, place),
@@ -88,6 +94,7 @@ class RequestPlanner:
             retry=self._retry(step, pointer),
             when=self._leaves.expression(step.when, f"{pointer}/when"),
             on_error=step.on_error,
+            sse=stream,
         )
 
     def awaited(self, request: out.HttpStep, *, status: int, timeout_s: float) -> out.HttpStep:
@@ -95,6 +102,15 @@ class RequestPlanner:
         check = out.Check(kind="status", op="in", value=[status], text=f"status {status}")
         limit = min(request.timeouts.total_s, timeout_s)
         return replace(request, check=(*request.check, check), on_error="continue", timeouts=replace(request.timeouts, total_s=limit))
+
+    def _check_stream(self, step: StepBase, call: HttpCall, stream: out.EventStream | None, place: str, pointer: str) -> None:
+        if stream is not None and call.page not in (None, False):
+            self._context.add("E105", "page and sse exclude each other: an answer is a page or a stream", "Leave one out.", f"{place}/sse")
+        for index, check in enumerate(step.check):
+            while check.kind == "not":
+                check = check.value
+            if check.kind == "messages" and stream is None:
+                self._context.add("E105", "messages belongs to steps with sse", "Add sse: true.", f"{pointer}/check/{index}")
 
     def _refuse_fields(self, call: HttpCall, place: str) -> None:
         for source, where in ((call, place), (self._defaults, "/target/defaults")):

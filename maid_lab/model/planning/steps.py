@@ -224,7 +224,8 @@ class StepPlanner:
 
     def _http(self, step: tree.StepBase, call: tree.HttpCall, method: str, place: str, pointer: str) -> out.HttpStep:
         name = step.name or request_name(method, call.url)
-        label = self._label(name=name, kind="http", method=method, url=call.url, tags=self._tag_values(step.tags, f"{pointer}/tags"))
+        kind = "http" if call.sse in (None, False) else "sse"
+        label = self._label(name=name, kind=kind, method=method, url=call.url, tags=self._tag_values(step.tags, f"{pointer}/tags"))
         request = self._requests.plan(step, call, method=method, label=label, place=place, pointer=pointer)
         page = self._page(call.page, f"{place}/page")
         return request if page is None else replace(request, page=page)

@@ -85,7 +85,7 @@ def gather(run: RunRecordLike, files: RunFiles, plan: Plan, *, command: str = ""
         plan=plan,
         files=files,
         summary=summarise(files.requests, plan=plan, series=files.series or None, apdex_t_ms=named_t, **rows),
-        judgement=judge(thresholds, files.requests, plan=plan, series=files.series or None, **rows),
+        judgement=judge(thresholds, files.requests, plan=plan, series=files.series or None, events=files.events, **rows),
         command=command or _command(plan),
         capacity=capacity_of(files.requests, files.log, plan=plan),
         views=views_of(files, plan, choice),

@@ -23,6 +23,7 @@ class RunFiles:
     requests: pl.LazyFrame
     transactions: pl.LazyFrame | None = None
     iterations: pl.LazyFrame | None = None
+    events: pl.LazyFrame | None = None
     series: tuple[dict[str, Any], ...] = ()
     log: tuple[dict[str, Any], ...] = ()
     samples: tuple[dict[str, Any], ...] = ()
@@ -44,7 +45,9 @@ class RunFiles:
                 hint="Wait for the run to end, or let `maid store rebuild` convert its spool files.",
             )
         optional = {
-            name: pl.scan_parquet(path) for name in ("transactions", "iterations") if (path := folder / f"{name}.parquet").is_file()
+            name: pl.scan_parquet(path)
+            for name in ("transactions", "iterations", "events")
+            if (path := folder / f"{name}.parquet").is_file()
         }
         return cls(
             requests=pl.scan_parquet(folder / "requests.parquet"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from maid_lab.model.plan import Body, Check, HttpStep, Retry, Timeouts, Tls, WaitForStep
+from maid_lab.model.plan import Body, Check, EventStream, HttpStep, Retry, Timeouts, Tls, WaitForStep
 from maid_lab.model.planner import PlanResult, make_plan
 from maid_lab.model.recipe import parse_recipe
 
@@ -114,9 +114,13 @@ def test_waiting_asks_for_the_status_and_no_request_outlasts_it() -> None:
         ("get: ftp://example.test/", "E104", "/get"),
         ("get: {url: /, headers: {'a b': c}}", "E104", "/get/headers"),
         ("{get: /, retry: {times: 1, on: [tiemout]}}", "E104", "/retry/on/0"), ("get: {url: /, http_version: '2'}", "E401", "/get/http_version"),
-        ("get: {url: /, sse: true}", "E401", "/get/sse"),
-        
-        ("get: {url: /, proxy: 'http://127.0.0.1:1'}", "E401", "/get/proxy"), 
+        ("get: {url: /, sse: 3}", "E103", "/get/sse"), ("get: {url: /, sse: {unil: x}}", "E103", "/get/sse"),
+        ("get: {url: /, sse: {until: 3}}", "E103", "/get/sse/until"), ("get: {url: /, sse: {until: {kind: x}}}", "E103", "/get/sse/until"),
+        ("get: {url: /, sse: {max: 0}}", "E104", "/get/sse/max"), ("get: {url: /, sse: {max: many}}", "E215", "/get/sse/max"),
+        ("get: {url: /, sse: true, page: {assets: true}}", "E105", "/get/sse"),
+        ("{get: /, check: [{not: {messages: '> 1'}}]}", "E105", "/check/0"),
+        ("{get: {url: /, sse: true}, check: [{messages: many}]}", "E104", "/check/0/messages"),
+        ("get: {url: /, proxy: 'http://127.0.0.1:1'}", "E401", "/get/proxy"),
         ("get: {url: /, auth: {digest: {user: a, password: b}}}", "E401", "/get/auth"),
         ("get: {url: /, auth: {basic: {user: 'x-{{ token }}', password: b}}}", "E401", "/get/auth/basic"),
         ("post: {url: /, multipart: {a: b}}", "E401", "/post/multipart"),
@@ -145,3 +149,19 @@ def test_a_default_of_the_target_that_is_not_run_yet_is_told_once() -> None:
     assert errors("transaction: t\n        steps: [{get: /a}, {get: /b}]", defaults="{proxy: 'http://127.0.0.1:1'}") == [
         ("E401", "/target/defaults/proxy")
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "stream"),
+    [
+        ("true", EventStream()),
+        ("{until: '[DONE]'}", EventStream(until="[DONE]")),
+        ("{until: {event: done}, max: 9}", EventStream(until_event="done", limit=9)),
+        ("{until: {event: done, data: '{{ iter }}'}}", EventStream(until_event="done", until="{{ iter }}")),
+    ],
+)
+def test_a_stream_says_what_ends_it_and_asks_for_events(written: str, stream: EventStream) -> None:
+    found = request(f"get: {{url: /, sse: {written}}}")
+    assert found.sse == stream
+    assert ("Accept", "text/event-stream") in found.headers
+    assert request("get: {url: /, sse: true, headers: {accept: a/b}}").headers == (("accept", "a/b"),)
