@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
-from uuid import uuid4
 
+from maid_lab.engine.http.multipart import Part, boundary_for, encoded
 from maid_lab.engine.http.operation import HttpOperation
 from maid_lab.engine.http.request import Request, RequestTemplate
 from maid_lab.engine.parallel import flock_of
@@ -163,8 +163,9 @@ class _FormTemplate(RequestTemplate):
             bare = urldefrag(action).url.partition("?")[0]
             return self.request_to(user, f"{bare}?{urlencode(values)}", "GET", b"", referer=page.url)
         if form.get("enctype", "").lower() == "multipart/form-data":
-            boundary = uuid4().hex
-            body, kind = _multipart(values, boundary), f"multipart/form-data; boundary={boundary}"
+            parts = [Part(name=name, content=value.encode()) for name, value in values]
+            boundary = boundary_for(parts)
+            body, kind = encoded(parts, boundary), f"multipart/form-data; boundary={boundary}"
         else:
             body, kind = urlencode(values).encode(), "application/x-www-form-urlencoded"
         return self.request_to(user, urldefrag(action).url, "POST", body, content_type=kind, referer=page.url)
@@ -192,13 +193,6 @@ def _kind(url: str) -> str:
     """Return the suffix of an address's path in lower case, with its dot; empty for none."""
     match = re.search(r"\.[A-Za-z0-9]{1,5}$", urlsplit(url).path)
     return match.group().lower() if match else ""
-
-
-def _multipart(values: list[tuple[str, str]], boundary: str) -> bytes:
-    """Return fields as multipart/form-data (RFC 7578)."""
-    quoted = ((name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A"), value) for name, value in values)
-    parts = "".join(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in quoted)
-    return f"{parts}--{boundary}--\r\n".encode()
 
 
 def _bare(step: HttpStep, label: int) -> HttpStep:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from maid_lab._version import __version__
+from maid_lab.engine.http.multipart import MultipartBody
 from maid_lab.engine.http.origin import Base
 from maid_lab.model.templates import compile_value
 
@@ -96,11 +97,12 @@ class RequestTemplate:
         self._step = step
         self._url = compile_value(step.url)
         self._params = compile_value(dict(step.params)) if len(dict(step.params)) == len(step.params) else _pairs(step.params)
-        self._headers = [(name, compile_value(value)) for name, value in _headers(step)]
+        parts = MultipartBody(step.body.value, _text) if step.body is not None and step.body.kind == "multipart" else None
+        self._headers = [(name, compile_value(value)) for name, value in _headers(step, parts.content_type if parts is not None else "")]
         self._cookies = [(name, compile_value(value)) for name, value in step.cookies]
-        self._body = _body(step)
-        parts = [self._url, self._params, self._body, *(value for _, value in self._headers + self._cookies)]
-        self.is_constant = not (step.trace or any(callable(part) for part in parts))
+        self._body = _body(step) if parts is None else parts.constant or parts
+        varying = [self._url, self._params, self._body, *(value for _, value in self._headers + self._cookies)]
+        self.is_constant = not (step.trace or any(callable(part) for part in varying))
         self._pieces = _pieces(self._headers + _cookie_header(self._cookies))
         self._has_host = any(name.lower() == "host" for name, _ in self._headers)
         #: Whether the URL says no host, as far as the recipe says it: an expression at its beginning may give any.
@@ -200,6 +202,8 @@ class RequestTemplate:
             return b""
         if isinstance(self._body, bytes):
             return self._body
+        if isinstance(self._body, MultipartBody):
+            return self._body(scope)
         kind = self._step.body.kind if self._step.body else "text"
         return _encode(kind, self._body(scope))
 
@@ -221,13 +225,15 @@ def _encode(kind: str, value: Any) -> bytes:
     return _text(value).encode()
 
 
-def _headers(step: HttpStep) -> list[tuple[str, str]]:
+def _headers(step: HttpStep, content_type: str) -> list[tuple[str, str]]:
     """Headers of the step before and after the defaults that it does not set itself."""
     given = {name.lower() for name, _ in step.headers}
     defaults = [("User-Agent", f"maid-lab/{__version__}"), ("Accept", "*/*")]
     if step.gzip:
         defaults.append(("Accept-Encoding", "gzip, deflate"))
-    if step.body is not None and step.body.kind in _CONTENT_TYPES:
+    if content_type:
+        defaults.append(("Content-Type", content_type))
+    elif step.body is not None and step.body.kind in _CONTENT_TYPES:
         defaults.append(("Content-Type", _CONTENT_TYPES[step.body.kind]))
     if step.auth:
         defaults.append(("Authorization", _authorization(step.auth)))

@@ -44,9 +44,13 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """A request body: `json` (value tree), `form` (mapping), `text` (template) or `file` (absolute path)."""
+    """A request body: `json` (value tree), `form` (mapping), `text` (template), `file` (absolute path) or `multipart`.
 
-    kind: Literal["json", "form", "text", "file"]
+    The value of `multipart` is a list of parts with `name` and either `value` (template) or `file` (absolute path), and with `filename` and
+    `type`, which may be empty.
+    """
+
+    kind: Literal["json", "form", "text", "file", "multipart"]
     value: Value
 
 

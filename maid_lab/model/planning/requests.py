@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,7 +26,7 @@ from maid_lab.model.units import parse_duration
 __all__ = ["RequestPlanner"]
 
 #: Fields of a request that are part of the schema and not run yet.
-_NOT_YET: Final = ("multipart", "proxy", "source_addresses", "dns")
+_NOT_YET: Final = ("proxy", "source_addresses", "dns")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _STATUS: Final = re.compile(r"[1-5](?:xx|\d\d)")
@@ -150,9 +151,37 @@ class RequestPlanner:
             return out.Body(kind="json", value=self._leaves.tree(call.json_body, f"{place}/json"))
         if call.form is not None:
             return out.Body(kind="form", value=self._leaves.tree(call.form, f"{place}/form"))
+        if call.multipart is not None:
+            return out.Body(kind="multipart", value=self._parts(call.multipart, f"{place}/multipart"))
         if call.body is not None:
             return out.Body(kind="text", value=self._leaves.text(call.body, f"{place}/body"))
         return self._file_body(call.body_file, f"{place}/body_file") if call.body_file is not None else None
+
+    def _parts(self, given: Any, place: str) -> list[dict[str, Any]]:
+        """Return the parts of a multipart body, in the order of the recipe; a list is a field that stands several times."""
+        if not isinstance(given, dict) or not given:
+            self._context.add("E103", "multipart is a mapping of field names to values or files", "Write multipart: {field: value}.", place)
+            raise PlanningError
+        parts = []
+        for name, values in given.items():
+            for value in values if isinstance(values, list) else [values]:
+                parts.append({"name": name, "filename": "", "type": "", **self._part_of(value, f"{place}/{name}")})
+        return parts
+
+    def _part_of(self, value: Any, place: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            return {"value": self._leaves.tree(value, place)}
+        unknown = sorted(set(value) - {"file", "filename", "content_type", "value"})
+        if unknown or ("file" in value) == ("value" in value):
+            self._context.add("E103", "a part is a value, or {file: path, filename, content_type}", "Write file: data/picture.png.", place)
+            raise PlanningError
+        kind = self._leaves.text(value.get("content_type", ""), f"{place}/content_type")
+        if "value" in value:
+            return {"value": self._leaves.tree(value["value"], f"{place}/value"), "type": kind}
+        file = file_below(value["file"], self._base_dir, self._context, f"{place}/file")
+        guessed = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        named = self._leaves.text(value.get("filename", file.name), f"{place}/filename")
+        return {"file": str(file), "filename": named, "type": kind or guessed}
 
     def _file_body(self, name: str, place: str) -> out.Body:
         return out.Body(kind="file", value=str(file_below(name, self._base_dir, self._context, place)))
