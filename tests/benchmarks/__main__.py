@@ -18,6 +18,7 @@ from tests.benchmarks.many_users import many_users
 from tests.benchmarks.memory import memory
 from tests.benchmarks.open_model import open_model
 from tests.benchmarks.pinned import CLIENT, TARGET, Failed
+from tests.benchmarks.python_scenario import python_plain, python_tls
 from tests.benchmarks.recording import recording
 from tests.benchmarks.rows import percentiles, rows_to_parquet, summary
 from tests.benchmarks.startup import first_request, import_time
@@ -31,6 +32,8 @@ BENCHMARKS: Final[dict[str, Callable[[Context], Table]]] = {
     "static-get": plain,
     "static-get-tls": tls,
     "journey": journey,
+    "python": python_plain,
+    "python-tls": python_tls,
     "recording": recording,
     "row-size": row_size,
     "rows-to-parquet": rows_to_parquet,

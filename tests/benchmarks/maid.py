@@ -78,11 +78,20 @@ class Maid:
         self._folder = folder.absolute()
         self._runs = 0
 
-    def run(self, recipe: str, *, core: int | None = CLIENT, workers: int = 1, flags: tuple[str, ...] = (), limit_s: float = 120.0) -> Run:
+    def run(
+        self,
+        recipe: str,
+        *,
+        core: int | None = CLIENT,
+        workers: int = 1,
+        flags: tuple[str, ...] = (),
+        limit_s: float = 120.0,
+        suffix: str = ".yaml",
+    ) -> Run:
         """Run a recipe text and return the run; `core` None leaves it to the scheduler."""
         self._runs += 1
         home = self._folder / f"home-{self._runs}"
-        path = self._folder / f"recipe-{self._runs}.yaml"
+        path = self._folder / f"test_{self._runs}{suffix}"
         path.write_text(recipe, encoding="utf-8")
         command = [MAID, "run", str(path), "--json", "--quiet", "--workers", str(workers), *flags]
         out = run_pinned(command, core=core, env={"MAID_HOME": str(home)}, limit_s=limit_s)
@@ -93,7 +102,15 @@ class Maid:
         """Put the load of the peers into a recipe, run it, and hold its rows against the target's own count."""
         before = server.requests()
         text = STATIC_GET.format(url=load.url.rstrip("/"), users=load.connections, seconds=load.seconds, ca=server.ca)
-        found = self.run(text).measured()
+        return self._held(self.run(text).measured(), server, before)
+
+    def python(self, scenario: str, load: Load, server: Nginx) -> Measured:
+        """Run a scenario in Python with the load of the peers, and hold its rows against the target's own count."""
+        before = server.requests()
+        flags = ("--host", load.url.rstrip("/"), "--users", str(load.connections), "--run-time", f"{load.seconds}s")
+        return self._held(self.run(scenario, flags=flags, suffix=".py").measured(), server, before)
+
+    def _held(self, found: Measured, server: Nginx, before: int) -> Measured:
         handled = server.requests() - before - 1
         note = "rows = requests at the target" if handled == found.requests else f"{found.requests} rows ≠ {handled} requests at the target"
         return Measured(rate=found.rate, requests=found.requests, note=note, complete=handled == found.requests)
