@@ -54,6 +54,8 @@ class HttpOperation:
 
     #: Whether `body_for` gives what takes the body of an answer while it comes.
     streams: ClassVar[bool] = False
+    #: What its requests go out on.
+    connection_class: ClassVar[type[Connection]] = Connection
 
     def __init__(self, step: HttpStep, *, uses_last: bool) -> None:
         self.label = step.label
@@ -134,7 +136,7 @@ class HttpOperation:
         shard = user.shard
         shard.requests += 1
         if connection is None:
-            connection = user.connections[request.origin] = Connection(request.origin, user)
+            connection = user.connections[request.origin] = self.connection_class(request.origin, user)
             connection.attempt, connection.hops = attempt, hops
             connection.open(self, wire, intended)
         else:

@@ -6,40 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from maid_lab.engine.http.cookies import CookieJar
 from maid_lab.engine.http.response import Response
-from maid_lab.model.rows import Outcome
+from maid_lab.model.rows import RECORD_SIZE, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from maid_lab.engine.http.head import Head
     from maid_lab.engine.http.request import Request
+    from maid_lab.engine.python.user import CodeUser, Lane
 
-__all__ = ["Answer", "Headers", "RequestFailed", "Row"]
-
-
-class Row:
-    """The row of a request that is over, until it is written; all stamps absolute, monotonic ns."""
-
-    __slots__ = (
-        "attempt", "bytes_in", "bytes_out", "connected", "end", "error", "first_byte", "flags", "intended", "is_written", "iteration",
-        "label", "outcome", "start", "status",
-    )  # fmt: skip
-
-    attempt: int
-    bytes_in: int
-    bytes_out: int
-    connected: int
-    end: int
-    error: str
-    first_byte: int
-    flags: int
-    intended: int
-    is_written: bool
-    iteration: int
-    label: int
-    outcome: Outcome
-    start: int
-    status: int
+__all__ = ["Answer", "Headers", "RequestFailed", "write_answer"]
 
 
 class Headers:
@@ -85,62 +61,63 @@ class Headers:
 class Answer:
     """The answer to one request; a request that got none has status 0 and says why in `error`.
 
-    Attributes
-    ----------
-    row : Row
-        What is recorded of it.
-    request : Request
-        The request that was answered last, after redirects; None for one that could not be written down.
+    It holds its row until that is written: first the code may judge it. What most answers have in common stands in the class: one is made for
+    each request.
     """
 
-    __slots__ = ("_inner", "head", "raw", "request", "row")
-
-    def __init__(self, row: Row, head: Head | None, raw: bytes, request: Request | None) -> None:
-        self.row = row
-        self.head = head
-        self.raw = raw
-        self.request = request
-        self._inner: Response | None = None
+    _error: str = ""
+    _head: Head | None = None
+    _inner: Response | None = None
+    _is_written: bool = False
+    _outcome: Outcome = Outcome.OK
+    #: The row as the quick way packs it, or what `Recorder.record` takes.
+    _packed: tuple[int, ...] | None = None
+    _row: dict[str, int] | None = None
+    _raw: bytes = b""
+    #: The request that was answered last, after redirects; None for one that could not be written down.
+    _request: Request | None = None
+    _start: int = 0
+    _end: int = 0
 
     @property
     def status(self) -> int:
-        """HTTP status, 0 when there was no whole answer."""
-        return max(self.row.status, 0)
+        """HTTP status, 0 when there was no answer."""
+        return self._head.status if self._head is not None else 0
 
     @property
     def ok(self) -> bool:
         """Whether the request counts as good so far."""
-        return self.row.outcome is Outcome.OK
+        return self._outcome is Outcome.OK
 
     @property
     def outcome(self) -> str:
         """How it ended, in one word as in the rows."""
-        return self.row.outcome.word
+        return self._outcome.word
 
     @property
     def error(self) -> str:
         """What went wrong, empty for a good one."""
-        return self.row.error
+        return self._error
 
     @property
     def elapsed(self) -> float:
         """Service time in seconds: from the start of sending (or of connecting) to the last byte."""
-        return (self.row.end - self.row.start) / 1e9
+        return (self._end - self._start) / 1e9
 
     @property
     def url(self) -> str:
         """Absolute URL of the last request, after redirects."""
-        return self.request.url if self.request is not None else ""
+        return self._request.url if self._request is not None else ""
 
     @property
     def method(self) -> str:
         """Method of the last request, after redirects."""
-        return self.request.method if self.request is not None else ""
+        return self._request.method if self._request is not None else ""
 
     @property
     def headers(self) -> Headers:
         """Headers of the answer."""
-        return Headers(self.head.headers if self.head is not None else ())
+        return Headers(self._head.headers if self._head is not None else ())
 
     @property
     def body(self) -> bytes:
@@ -190,12 +167,12 @@ class Answer:
     def _response(self) -> Response:
         inner = self._inner
         if inner is None:
-            inner = self._inner = Response(self.head or _NO_HEAD, self.raw, request=self.request, service_s=self.elapsed)  # type: ignore[arg-type]
+            inner = self._inner = Response(self._head or _NO_HEAD, self._raw, request=self._request, service_s=self.elapsed)  # type: ignore[arg-type]
             inner.decode()
         return inner
 
     def __repr__(self) -> str:
-        return f"<answer {self.status or self.outcome} of {self.url}, {len(self.raw)} bytes>"
+        return f"<answer {self.status or self.outcome} of {self.url}, {len(self._raw)} bytes>"
 
 
 class RequestFailed(Exception):
@@ -204,6 +181,26 @@ class RequestFailed(Exception):
     def __init__(self, response: Answer) -> None:
         super().__init__(response.error or response.outcome)
         self.response = response
+
+
+def write_answer(lane: CodeUser | Lane, answer: Answer) -> None:
+    """Write the row of an answer: from now on the code cannot change it."""
+    answer._is_written = True
+    recorder, outcome, error = lane.shard.recorder, answer._outcome, answer._error
+    if outcome:
+        lane.failed_by(None, outcome, error)
+    packed, row = answer._packed, answer._row
+    if packed is not None:
+        if outcome:
+            *rest, _, flags = packed
+            packed = (*rest, recorder.error_id(error) if error else 0, flags | outcome)
+        position = recorder.position
+        recorder.pack(recorder.buffer, position, *packed)
+        recorder.position = position = position + RECORD_SIZE
+        if position >= recorder.limit:
+            recorder.flush()
+    elif row is not None:
+        recorder.record(**row, outcome=outcome, error=error)
 
 
 def _no_head() -> Any:

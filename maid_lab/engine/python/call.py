@@ -9,6 +9,7 @@ being the current task, timeouts, cancellation.
 from __future__ import annotations
 
 from asyncio import CancelledError, current_task
+from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 from maid_lab.engine.ops import PENDING
@@ -135,12 +136,16 @@ class Call:
                     yield waiter
                 raise CancelledError
             lane = user.lane()
+            # Between an answer and this moment the code did what it wanted; only a late begin of the iteration counts as waiting.
+            lane.ready_ns = monotonic_ns() - user.late_ns
+            user.late_ns = 0
             lane.values = self.values
             lane.call = waiter
             lane.answer = None
             waiter.lane = lane
             waiter.is_cancelled = False
             if self.operation.begin(lane) is PENDING:
+                user.has_waited = True
                 waiter._asyncio_future_blocking = True
                 yield waiter
             else:
@@ -148,7 +153,7 @@ class Call:
             answer = lane.take_answer()
             if answer is None:
                 raise CancelledError
-            if self.raises and answer.row.outcome:
+            if self.raises and answer._outcome:
                 raise RequestFailed(answer)
             return answer
         finally:

@@ -250,11 +250,11 @@ class User:
         if condition:
             return True
         text = f"check {label}: does not hold"[:_MOST_TEXT]
-        row = response.row if response is not None else self._engine.judgeable()
-        if row is None or row.is_written:
+        answer = response if response is not None else self._engine.judgeable()
+        if answer is None or answer._is_written:
             self._engine.failed_by(None, Outcome.CHECK_FAILED, text)
-        elif row.outcome is Outcome.OK:
-            row.outcome, row.error = Outcome.CHECK_FAILED, text
+        elif answer._outcome is Outcome.OK:
+            answer._outcome, answer._error = Outcome.CHECK_FAILED, text
         return False
 
     def abandon(self, reason: str = "") -> None:
@@ -263,10 +263,9 @@ class User:
 
     @staticmethod
     def _judge(response: Answer, outcome: Outcome, error: str) -> None:
-        row = response.row
-        if row.is_written:
+        if response._is_written:
             raise RuntimeError("this request is recorded already: judge an answer before the user's next request, and within a second")
-        row.outcome, row.error = outcome, error
+        response._outcome, response._error = outcome, error
 
     # ---- measuring
 
@@ -314,10 +313,10 @@ class User:
 
     def debug(self, tag: str, response: Answer | None = None) -> None:
         """Write a line into the debug log, with the request and its answer; nothing when nobody asked for that log."""
-        request = response.request if response is not None else None
+        request = response._request if response is not None else None
         text = (request.lines + request.tail).decode("utf-8", "replace") if request is not None else ""
         head = ""
-        if response is not None and response.head is not None:
+        if response is not None and response._head is not None:
             head = "\n".join([f"HTTP {response.status}", *(f"{name}: {value}" for name, value in response.headers.items())])
         self._engine.shard.debug(tag, self._engine, text, head, _readable(response) if response is not None else b"")
 
@@ -345,6 +344,7 @@ class User:
         if seconds <= 0:
             return
         duration = int(seconds * 1e9)
+        engine.has_waited = True
         engine.think_ns += duration
         pause = lane.call = LaneWaiter(engine.shard.loop)
         pause.lane = lane
@@ -411,4 +411,4 @@ def _readable(response: Answer) -> bytes:
     try:
         return response.body
     except ValueError:
-        return response.raw
+        return response._raw

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from maid_lab.engine.http.operation import HttpOperation, store_cookies
-from maid_lab.engine.python.answer import Answer, Row
+from maid_lab.engine.python.answer import Answer
+from maid_lab.engine.python.connection import CodeConnection
 from maid_lab.engine.python.template import CodeTemplate
 from maid_lab.model.errors import MaidError
 from maid_lab.model.rows import FLAG_REDIRECTED, FLAG_REUSED, Outcome
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from maid_lab.model.plan import HttpStep
 
 __all__ = ["CodeOperation"]
-
-_OK: Final = Outcome.OK
 
 
 class CodeOperation(HttpOperation):
@@ -37,18 +36,30 @@ class CodeOperation(HttpOperation):
         Whether all requests are kept for the logs.
     """
 
-    __slots__ = ("_captures", "_expect", "_said")
+    __slots__ = ("_captures", "_expect", "_said", "expects")
+
+    connection_class = CodeConnection
 
     def __init__(self, step: HttpStep, values: Values | None, *, expect: frozenset[int], said: str, captures: bool) -> None:
         super().__init__(step, uses_last=False)
         self._template: Any = CodeTemplate(step.method, step.tls, values)
         self._captures = captures
         self._expect = expect
+        self.expects = bool(expect)
         self._said = said
-        self.is_simple = False
+        #: Whether `CodeConnection` may take the answer on the quick way.
+        self.is_simple = not (captures or self.is_head)
         self.needs_body = True
 
     # ---- the answer
+
+    def judged(self, answer: Answer, status: int) -> None:
+        """Say what a status means."""
+        if self._expect:
+            if status not in self._expect:
+                answer._outcome, answer._error = Outcome.CHECK_FAILED, f"HTTP {status} instead of {self._said}"
+        elif status >= 400:
+            answer._outcome, answer._error = Outcome.ERROR_STATUS, f"HTTP {status}"
 
     def finish(self, connection: Connection, head: Head, body: bytes, now: int, *, reusable: bool) -> None:
         """Take a whole answer."""
@@ -59,19 +70,14 @@ class CodeOperation(HttpOperation):
             if head.is_redirect and location and self._redirects:
                 self._follow(connection, head, location.decode("utf-8", "replace"), now, reusable=reusable)
                 return
-        status = head.status
-        if status in self._expect if self._expect else status < 400:
-            row = self._row(connection, _OK, "", status, now)
-        elif self._expect:
-            row = self._row(connection, Outcome.CHECK_FAILED, f"HTTP {status} instead of {self._said}", status, now)
-        else:
-            row = self._row(connection, Outcome.ERROR_STATUS, f"HTTP {status}", status, now)
-        self._give(connection, Answer(row, head, body, lane.request), now, reusable=reusable)
+        answer = self._answer(connection, head, body, now)
+        self.judged(answer, head.status)
+        self._give(connection, answer, now, reusable=reusable)
 
     def _end(self, connection: Connection, outcome: Outcome, error: str, status: int, now: int, *, reusable: bool) -> None:
         """Take an exchange that failed, or a redirect that could not be followed."""
-        row = self._row(connection, outcome, error, status, now)
-        answer = Answer(row, connection.head, connection.kept_body, connection.user.request)
+        answer = self._answer(connection, connection.head, connection.kept_body, now)
+        answer._outcome, answer._error = outcome, error
         self._give(connection, answer, now, reusable=reusable)
 
     def abort(self, connection: Connection, now: int) -> None:
@@ -84,41 +90,30 @@ class CodeOperation(HttpOperation):
 
     def _give(self, connection: Connection, answer: Answer, now: int, *, reusable: bool) -> None:
         lane: Any = connection.user
-        row = answer.row
         capture = lane.shard.capture
         if capture is not None:
             if self._captures:
                 capture.request(connection, self.label)
-            if row.outcome:
-                capture.failure(connection, self.label, row.outcome, row.error, now)
+            if answer._outcome:
+                capture.failure(connection, self.label, answer._outcome, answer._error, now)
         connection.attempt = connection.hops = 0
         connection.release(reusable=reusable)
         lane.ready_ns = now
         lane.answered(answer)
 
-    def _row(self, connection: Connection, outcome: Outcome, error: str, status: int, now: int) -> Row:
+    def _answer(self, connection: Connection, head: Head | None, body: bytes, now: int) -> Answer:
         lane = connection.user
-        row = Row()
-        row.label = self.label
-        row.iteration = lane.iteration
-        row.intended = connection.intended
-        row.start = connection.start
-        row.end = now
-        row.outcome = outcome
-        row.error = error
-        row.status = status
-        row.first_byte = connection.first_byte
-        row.connected = connection.connected
-        row.bytes_out = connection.bytes_out
-        row.bytes_in = connection.bytes_in
-        row.attempt = 0
-        row.flags = lane.flags
-        if connection.connected < 0:
-            row.flags |= FLAG_REUSED
-        if connection.hops:
-            row.flags |= FLAG_REDIRECTED
-        row.is_written = False
-        return row
+        flags = lane.flags | (FLAG_REUSED if connection.connected < 0 else 0) | (FLAG_REDIRECTED if connection.hops else 0)
+        answer = Answer()
+        answer._head, answer._raw, answer._request = head, body, lane.request
+        answer._start, answer._end = connection.start, now
+        answer._row = {
+            "label": self.label, "user": lane.number, "iteration": lane.iteration, "intended": connection.intended,
+            "start": connection.start, "end": now, "flags": flags, "status": head.status if head is not None else -1,
+            "first_byte": connection.first_byte, "connected": connection.connected, "bytes_out": connection.bytes_out,
+            "bytes_in": connection.bytes_in,
+        }  # fmt: skip
+        return answer
 
     def _record(self, connection: Connection, outcome: Outcome, error: str, status: int, now: int) -> None:
         """Write the row of a hop, or of what was cut, at once."""
@@ -129,15 +124,14 @@ class CodeOperation(HttpOperation):
     def _unsendable(self, user: Any, error: Exception) -> bool:
         """Give the code an answer that says why nothing was sent."""
         now = monotonic_ns()
-        row = Row()
-        row.label, row.iteration, row.flags = self.label, user.iteration, user.flags
-        row.start = row.end = now
-        row.intended = min(user.ready_ns, now)
-        row.outcome = Outcome.CONNECT_ERROR if isinstance(error, MaidError) else Outcome.EXTRACT_MISS
-        row.error = error.message if isinstance(error, MaidError) else str(error)
-        row.status = row.first_byte = row.connected = -1
-        row.bytes_out = row.bytes_in = row.attempt = 0
-        row.is_written = False
-        user.answer = Answer(row, None, b"", None)
+        answer = Answer()
+        answer._start = answer._end = now
+        answer._outcome = Outcome.CONNECT_ERROR if isinstance(error, MaidError) else Outcome.EXTRACT_MISS
+        answer._error = error.message if isinstance(error, MaidError) else str(error)
+        answer._row = {
+            "label": self.label, "user": user.number, "iteration": user.iteration, "intended": min(user.ready_ns, now), "start": now,
+            "end": now, "flags": user.flags,
+        }  # fmt: skip
+        user.answer = answer
         user.ready_ns = now
         return False

@@ -9,6 +9,7 @@ from maid_lab.engine.program import Program
 from maid_lab.engine.python.loading import load_scenario
 from maid_lab.engine.python.runtime import Book
 from maid_lab.engine.python.user import Run
+from maid_lab.model.rows import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.program import Script
     from maid_lab.engine.python.runtime import CodeRuntime
     from maid_lab.engine.steps import StepCompiler
+    from maid_lab.engine.user import VirtualUser
     from maid_lab.model.plan import Plan, Scenario
 
 __all__ = ["PythonProgram"]
@@ -79,6 +81,26 @@ class PythonProgram(Program):
             book = Book(self._runtime, self.scenario, self._function, section=section, transaction=transaction)
             self._books[section, transaction] = book
         return book
+
+    def closed(self, user: Any, may_iterate: Callable[[VirtualUser], bool], pace_ns: int) -> Script:
+        """Life of a user in the closed model; where there is nothing between iterations, the Task goes through them by itself."""
+        if self._think is not None or self._feeds or self.scenario.session != "user" or max(pace_ns, self.pace_ns):
+            yield from super().closed(user, may_iterate, pace_ns)
+            return
+        try:
+            yield from self.starting(user)
+            yield Run(self._function.function, may_iterate=may_iterate)
+        except EndUser:
+            pass
+        except GeneratorExit:
+            if user.is_iterating:
+                user.is_iterating = False
+                user.record(self.label, start=user.iteration_ns, end=max(user.ready_ns, user.iteration_ns), outcome=Outcome.ABORTED)
+                user.iteration += 1
+            raise
+        finally:
+            user.failure = None
+        yield from self.stopping(user)
 
     def _body(self, user: Any) -> Script:
         end = yield self._main

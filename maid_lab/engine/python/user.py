@@ -11,8 +11,8 @@ from asyncio import current_task
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from maid_lab.engine.ops import PENDING, Abandon, Cut, EndUser
-from maid_lab.engine.python.answer import Answer, RequestFailed, Row
+from maid_lab.engine.ops import PENDING, Abandon, Cut
+from maid_lab.engine.python.answer import Answer, RequestFailed, write_answer
 from maid_lab.engine.python.call import LaneWaiter, Waiter
 from maid_lab.engine.user import VirtualUser
 from maid_lab.model.rows import Outcome
@@ -38,13 +38,24 @@ class LeaveIteration(Exception):
 
 
 class Run:
-    """Lets a user's Task call a function; the script goes on with None, or with what ended it."""
+    """Lets a user's Task call a function, or iterate over it; the script goes on with None, or with what ended it.
 
-    __slots__ = ("function", "section")
+    Parameters
+    ----------
+    function : async function
+        What is called with the user.
+    section : str
+        Of the rows.
+    may_iterate : callable, optional
+        Call it again and again while this says so, with a row for each time.
+    """
 
-    def __init__(self, function: UserFunction, section: str = "scenario") -> None:
+    __slots__ = ("function", "may_iterate", "section")
+
+    def __init__(self, function: UserFunction, section: str = "scenario", may_iterate: Callable[[VirtualUser], bool] | None = None) -> None:
         self.function = function
         self.section = section
+        self.may_iterate = may_iterate
 
     def begin(self, user: Any) -> Any:
         """Give the function to the user's Task."""
@@ -61,12 +72,18 @@ class CodeUser(VirtualUser):
         What the code awaits on this lane.
     answer : Answer or None
         What came, until the code takes it.
-    open_row : Row or None
-        A row that the code may still change.
+    open_answer : Answer or None
+        An answer whose row the code may still change.
     holder : Task or None
         The Task that made the last request on this lane.
     section : str
         Which part of the scenario runs: scenario, on_start or on_stop.
+    has_waited : bool
+        The code has awaited one of its requests or pauses in this iteration.
+    is_iterating : bool
+        The Task is within an iteration whose row it writes itself.
+    late_ns : int
+        How much too late the first request of this iteration goes, ns.
     """
 
     __slots__ = (
@@ -78,11 +95,14 @@ class CodeUser(VirtualUser):
         "answer",
         "call",
         "face",
+        "has_waited",
         "holder",
         "is_cut",
+        "is_iterating",
         "is_over",
         "lanes",
-        "open_row",
+        "late_ns",
+        "open_answer",
         "section",
         "values",
     )
@@ -93,12 +113,15 @@ class CodeUser(VirtualUser):
 
         self.call: LaneWaiter | None = None
         self.answer: Answer | None = None
-        self.open_row: Row | None = None
+        self.open_answer: Answer | None = None
         self.values: Values | None = None
         self.holder: Any = None
         self.section = "scenario"
         self.is_cut = False
         self.is_over = False
+        self.is_iterating = False
+        self.has_waited = False
+        self.late_ns = 0
         self.lanes: list[CodeUser | Lane] = [self]
         self.face: User = User(self)
         self._job: Run | None = None
@@ -137,7 +160,7 @@ class CodeUser(VirtualUser):
             self.shard.log("error", f"user {self.number} of {self.program.scenario.name} ended: {type(error).__name__}: {error}")
 
     async def _do(self, job: Run) -> Abandon | None:
-        """Call the function; returns what ended it early."""
+        """Do a job; returns what ended it early."""
         is_late = self.leaving_now
         if is_late:
             return Cut()
@@ -145,32 +168,80 @@ class CodeUser(VirtualUser):
         self._refused = 0
         self._is_working = True
         try:
-            await job.function(self.face)
-        except asyncio.CancelledError:
+            if job.may_iterate is not None:
+                return await self._loop(job.function, job.may_iterate)
+            self.has_waited = False
+            # How late the iteration begins is its first request's, the time of the code itself is nobody's.
+            self.late_ns = max(0, monotonic_ns() - self.ready_ns)
+            try:
+                await job.function(self.face)
+            except BaseException as error:
+                end = self._ended_by(error)
+            else:
+                end = None
+            self.ready_ns = monotonic_ns()
+            if not self.has_waited:
+                await asyncio.sleep(0)
+            return end
+        except asyncio.CancelledError as error:
+            return self._ended_by(error)
+        finally:
+            self._is_working = False
+
+    async def _loop(self, function: UserFunction, may_iterate: Callable[[VirtualUser], bool]) -> Abandon | None:
+        """Iterate as long as the user may, each iteration a row: what the script does, without asking it each time."""
+        face, recorder, label, lanes = self.face, self.shard.recorder, self.program.label, self.lanes
+        while may_iterate(self):
+            self.iteration_ns = start = self.ready_ns
+            self.failure = None
+            self.has_waited = False
+            self.is_iterating = True
+            try:
+                await function(face)
+            except BaseException as error:
+                end = self._ended_by(error)
+                if self.is_cut:
+                    return end
+            else:
+                end = None
+            for lane in lanes:
+                if lane.open_answer is not None:
+                    _write_row(lane)
+            self.is_iterating = False
+            self.ready_ns = now = monotonic_ns()
+            if end is None and self.failure is None:
+                recorder.record_span(label, self.number, self.iteration, start, now, self.flags)
+            else:
+                outcome, text = (Outcome.ABORTED, "") if isinstance(end, Cut) else self.verdict(Outcome.CHECK_FAILED)
+                self.record(label, start=start, end=now, outcome=outcome, error=text)
+            self.iteration += 1
+            if isinstance(end, Cut):
+                return end
+            if not self.has_waited:
+                # Code that awaits nothing must not keep the others from theirs.
+                await asyncio.sleep(0)
+        return None
+
+    def _ended_by(self, error: BaseException) -> Abandon | None:
+        """Return what an exception of the code means for the script, None for an end that is as good as any."""
+        if isinstance(error, GeneratorExit):
+            raise error
+        self.write_rows()
+        if isinstance(error, asyncio.CancelledError):
             if self.leaving_now:
                 if self._task is not None:
                     self._task.uncancel()
                 return Cut()
             self.failure = (Outcome.CHECK_FAILED, "CancelledError: the scenario was cancelled by its own code")
-            return Abandon()
-        except LeaveIteration as end:
-            self.write_rows()
-            if end.args:
-                self.failure = (Outcome.CHECK_FAILED, str(end)[:_MOST_TEXT])
-            return Abandon()
-        except RequestFailed:
-            self.write_rows()
-            return Abandon()
-        except (GeneratorExit, EndUser):
-            raise
-        except BaseException as error:  # whatever the code does, the worker and its other users go on
-            self.write_rows()
+        elif isinstance(error, LeaveIteration):
+            if not error.args:
+                return None
+            self.failure = (Outcome.CHECK_FAILED, str(error)[:_MOST_TEXT])
+        elif not isinstance(error, RequestFailed):
+            # Whatever the code does, the worker and its other users go on.
             self.failure = (Outcome.CHECK_FAILED, f"{type(error).__name__}: {error}"[:_MOST_TEXT])
             self.shard.code.report(self.program.scenario.name, error)
-            return Abandon()
-        finally:
-            self._is_working = False
-        return None
+        return Abandon()
 
     # ---- lanes
 
@@ -183,8 +254,8 @@ class CodeUser(VirtualUser):
             self.write_rows()
         for lane in lanes:
             # The row of another branch of the code, which may still judge it, is left alone.
-            if lane.call is None and (lane.open_row is None or task is main or lane.holder is task or lane.holder is main):
-                if lane.open_row is not None:
+            if lane.call is None and (lane.open_answer is None or task is main or lane.holder is task or lane.holder is main):
+                if lane.open_answer is not None:
                     _write_row(lane)
                 lane.holder = task
                 return lane
@@ -202,25 +273,25 @@ class CodeUser(VirtualUser):
         """Write the open rows that are of the running Task; all when that is the user's own."""
         task = current_task(self.shard.loop)
         for lane in self.lanes:
-            if lane.open_row is not None and (task is self._task or lane.holder is task):
+            if lane.open_answer is not None and (task is self._task or lane.holder is task):
                 _write_row(lane)
 
-    def judgeable(self) -> Row | None:
-        """Return the newest row of the running Task that may still be changed."""
+    def judgeable(self) -> Answer | None:
+        """Return the newest answer of the running Task whose row may still be changed."""
         task = current_task(self.shard.loop)
-        rows = [lane.open_row for lane in self.lanes if lane.open_row is not None and (lane.holder is task or task is self._task)]
-        return max(rows, key=lambda row: row.end, default=None)
+        answers = [lane.open_answer for lane in self.lanes if lane.open_answer is not None and (lane.holder is task or task is self._task)]
+        return max(answers, key=lambda answer: answer._end, default=None)
 
     def write_rows(self) -> None:
         """Write all open rows."""
         for lane in self.lanes:
-            if lane.open_row is not None:
+            if lane.open_answer is not None:
                 _write_row(lane)
 
     def write_old_rows(self, now: int) -> None:
         """Write the open rows of more than a second ago."""
         for lane in self.lanes:
-            if lane.open_row is not None and lane.open_row.end < now - _WRITE_AFTER_NS:
+            if lane.open_answer is not None and lane.open_answer._end < now - _WRITE_AFTER_NS:
                 _write_row(lane)
 
     def answered(self, answer: Answer) -> None:
@@ -231,7 +302,7 @@ class CodeUser(VirtualUser):
         """Return what came, and let the code judge it; None when nothing was sent."""
         answer, self.answer = self.answer, None
         if answer is not None:
-            self.open_row = answer.row
+            self.open_answer = answer
         return answer
 
     def give_up(self) -> None:
@@ -317,7 +388,7 @@ class CodeUser(VirtualUser):
 class Lane(VirtualUser):
     """One more request of a user at the same time: a connection of its own, all else is the user's."""
 
-    __slots__ = ("answer", "call", "holder", "open_row", "owner", "values")
+    __slots__ = ("answer", "call", "holder", "open_answer", "owner", "values")
 
     def __init__(self, owner: CodeUser) -> None:
         self.owner = owner
@@ -337,7 +408,7 @@ class Lane(VirtualUser):
         self.think_ns = -1
         self.call: LaneWaiter | None = None
         self.answer: Answer | None = None
-        self.open_row: Row | None = None
+        self.open_answer: Answer | None = None
         self.values: Values | None = None
         self.holder: Any = None
 
@@ -350,7 +421,7 @@ class Lane(VirtualUser):
         """Return what came, and let the code judge it; None when nothing was sent."""
         answer, self.answer = self.answer, None
         if answer is not None:
-            self.open_row = answer.row
+            self.open_answer = answer
         return answer
 
     def give_up(self) -> None:
@@ -368,7 +439,7 @@ class Lane(VirtualUser):
 
 def _answered(lane: CodeUser | Lane, answer: Answer) -> None:
     lane.answer = answer
-    lane.open_row = answer.row
+    lane.open_answer = answer
     _wake(lane)
 
 
@@ -408,19 +479,9 @@ def _give_up(lane: CodeUser | Lane) -> None:
 
 
 def _write_row(lane: CodeUser | Lane) -> None:
-    """Write the open row of a lane: from now on the code cannot change it."""
-    row = lane.open_row
-    if row is None:
-        return
-    lane.open_row = None
-    row.is_written = True
-    if row.outcome:
-        lane.failed_by(None, row.outcome, row.error)
-    lane.shard.recorder.record(
-        label=row.label, user=lane.number, iteration=row.iteration, intended=row.intended, start=row.start, end=row.end, outcome=row.outcome,
-        flags=row.flags, status=row.status, first_byte=row.first_byte, connected=row.connected, bytes_out=row.bytes_out,
-        bytes_in=row.bytes_in, error=row.error,
-    )  # fmt: skip
+    answer, lane.open_answer = lane.open_answer, None
+    if answer is not None:
+        write_answer(lane, answer)
 
 
 def _shared(name: str) -> Any:

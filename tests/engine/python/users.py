@@ -183,3 +183,12 @@ async def names_all(user: Any) -> None:
     for number in range(3):
         await user.get(f"/ok/{number}?x={number}", expect=404)
         await user.get("/ok", name=f"page {number} of {user.id % 2}")
+
+
+async def root(user: Any) -> None:
+    await user.get("/")
+
+
+async def root_think(user: Any) -> None:
+    page = await user.get("/")
+    user.check(page.status == 200, "ok")
