@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import maid_lab
+from maid_lab.model.capture import CaptureOptions
+from maid_lab.model.plan import Code, Target
 from tests.engine.python import users
 from tests.engine.python.running import code_plan
 from tests.engine.running import Row, requests, run_shard
 from tests.support.hostile import HostileServer
+from tests.support.nginx import Nginx
 from tests.support.wire import Hang, Pause, Send, reply
 
 
@@ -195,3 +202,101 @@ async def test_every_end_leaves_one_row_for_each_request(
     begun = {(row.user, row.iteration) for row in sent}
     ended = {(row.user, row.iteration) for row in iterations(rows) if row.outcome != "dropped"}
     assert begun <= ended
+
+
+async def test_the_base_url_can_change_and_strangers_are_refused(server: HostileServer, tmp_path: Path) -> None:
+    plan = code_plan(server.url, users.moves)
+    plan = replace(
+        plan, targets=(*plan.targets, Target(base_url=server.url.replace("127.0.0.1", "localhost"), weight=0, addresses=("127.0.0.1",)))
+    )
+    rows = await run_shard(plan, tmp_path)
+    hosts = [received.header("host") for received in server.received]
+    assert [str(host).partition(":")[0] for host in hosts] == ["127.0.0.1", "localhost"]
+    assert [(row.name, row.outcome) for row in requests(rows)] == [("GET /ok", "ok"), ("GET /ok", "ok"), ("stranger", "connect_error")]
+    assert "127.0.0.2 is not a target of this plan" in rows[2].error
+
+
+async def test_debug_lines_hold_request_and_answer(server: HostileServer, tmp_path: Path) -> None:
+    plan = code_plan(server.url, users.notes)
+    await run_shard(plan, tmp_path, keeps=CaptureOptions(debug=True))
+    lines = [json.loads(line) for line in (tmp_path / "debug-0-0.jsonl").read_text().splitlines()]
+    (line,) = [line for line in lines if line["tag"] == "look here"]
+    assert line["request"]["method"] == "POST"
+    assert line["request"]["url"] == "/status/404"
+    assert line["header"].startswith("HTTP 404\n")
+    assert line["body"] == "nothing"
+    # The failure itself is there too, under the name that was made while running.
+    assert [line["name"] for line in lines if line["tag"] == "HTTP 404"] == ["noted"]
+
+
+async def test_the_time_of_the_code_itself_is_nobodys_waiting(server: HostileServer, tmp_path: Path) -> None:
+    rows = await run(server, tmp_path, users.naps)
+    second = next(row for row in rows if row.name == "second")
+    assert second.start - second.intended < 100_000_000
+    (iteration,) = iterations(rows)
+    assert iteration.end - iteration.start > 300_000_000
+
+
+async def test_a_start_that_is_late_shows_in_its_first_request(server: HostileServer, tmp_path: Path) -> None:
+    rows = await run(server, tmp_path, users.naps, load="{rate: 20/s, hold: 500ms, max_users: 30}")
+    starts = sorted(row.intended for row in requests(rows) if row.name == "first")
+    assert len(starts) == 10
+    assert all(abs(later - earlier - 50_000_000) < 1_000_000 for earlier, later in pairwise(starts))
+
+
+async def test_cookies_and_redirects(server: HostileServer, tmp_path: Path) -> None:
+    server.on("/login", Send(reply(b"in", ("Set-Cookie", "sid=s1; Path=/"))))
+    rows = await run(server, tmp_path, users.logs_in)
+    assert [(row.name, row.outcome, row.status) for row in requests(rows)] == [
+        ("GET /login", "ok", 200), ("GET /echo", "ok", 200), ("followed", "ok", 302), ("followed", "ok", 302), ("followed", "ok", 200),
+        ("stayed", "ok", 302),
+    ]  # fmt: skip
+    assert {row.outcome for row in iterations(rows)} == {"ok"}
+    assert server.requests == 6
+
+
+async def test_an_iteration_can_be_left(server: HostileServer, tmp_path: Path) -> None:
+    rows = await run(server, tmp_path, users.leaves, load="{profile: iterations, users: 1, iterations: 4}")
+    assert [(row.outcome, row.error) for row in iterations(rows)] == [("ok", ""), ("check_failed", "enough of this one")] * 2
+    assert len(requests(rows)) == 4
+
+
+async def test_branches_judge_their_own_answers(server: HostileServer, tmp_path: Path) -> None:
+    rows = await run(server, tmp_path, users.forks, load="{profile: iterations, users: 1, iterations: 2}")
+    assert Counter(told(requests(rows))) == {
+        ("single", "check_failed", "judged last"): 2,
+        ("branch 0", "ok", ""): 2,
+        ("branch 0 again", "ok", ""): 2,
+        ("branch 1", "check_failed", "check branch 1: does not hold"): 2,
+        ("branch 1 again", "ok", ""): 2,
+    }
+    assert server.requests == 10
+
+
+async def test_code_that_awaits_nothing_lets_the_others_live(server: HostileServer, tmp_path: Path) -> None:
+    def end(shard: Any, seconds: float) -> bool:
+        if seconds > 0.2:
+            shard.stop(1.0)
+        return seconds > 0.2
+
+    rows = await run(server, tmp_path, users.idles, load="{users: 2, run_time: 20s}", during=end)
+    assert {row.user for row in iterations(rows)} == {0, 1}
+
+
+async def test_wrong_options_are_said(server: HostileServer, tmp_path: Path) -> None:
+    said: list[str] = []
+    rows = await run(server, tmp_path, users.mistakes, said=said)
+    assert server.requests == 0
+    assert [row.outcome for row in rows] == ["ok"]
+    for text in ("no option 'naem'", "expect is a status", "timeout is a number", "one body", "line break", "data is text or bytes"):
+        assert text in said[0]
+
+
+async def test_https(tmp_path: Path, nginx: Nginx) -> None:
+    plan = code_plan(nginx.tls.rstrip("/"), users.root, load="{profile: iterations, users: 3, iterations: 10}")
+    before = nginx.requests()
+    trusting = replace(plan.scenarios[0], code=Code(module=users.__name__, function="trusting"))
+    users.trusting = maid_lab.scenario(ca=str(nginx.ca))(users.root)  # type: ignore[attr-defined]
+    rows = await run_shard(replace(plan, scenarios=(trusting,)), tmp_path)
+    assert {row.outcome for row in rows} == {"ok"}, told(rows)
+    assert len(requests(rows)) == nginx.requests() - before - 1 == 30

@@ -192,3 +192,66 @@ async def root(user: Any) -> None:
 async def root_think(user: Any) -> None:
     page = await user.get("/")
     user.check(page.status == 200, "ok")
+
+
+async def moves(user: Any) -> None:
+    first = user.base_url
+    await user.get("/ok?here")
+    user.base_url = first.replace("127.0.0.1", "localhost")
+    there = await user.get("/ok?there")
+    assert there.url.startswith("http://localhost:")
+    user.base_url = first
+    away = await user.get("http://127.0.0.2:9/stranger", name="stranger")
+    assert (away.status, away.outcome) == (0, "connect_error")
+
+
+async def notes(user: Any) -> None:
+    answer = await user.post("/status/404", json={"password": "hush"}, name="noted")
+    user.debug("look here", answer)
+
+
+async def naps(user: Any) -> None:
+    await user.get("/ok", name="first")
+    await asyncio.sleep(0.3)
+    await user.get("/ok", name="second")
+
+
+async def logs_in(user: Any) -> None:
+    first = await user.get("/login")
+    assert first.cookies == {"sid": "s1"}
+    again = await user.get("/echo")
+    assert "Cookie: sid=s1\r\n" in again.text
+    followed = await user.get("/redirect/2", name="followed")
+    assert followed.url.endswith("/ok")
+    stayed = await user.get("/redirect/2", name="stayed", redirects=False)
+    assert (stayed.status, stayed.headers["location"]) == (302, "/redirect/1")
+
+
+async def leaves(user: Any) -> None:
+    await user.get("/ok")
+    if user.iterations % 2:
+        user.abandon("enough of this one")
+    user.abandon()
+
+
+async def forks(user: Any) -> None:
+    async def branch(number: int) -> None:
+        one = await user.get("/slow", name=f"branch {number}")
+        user.check(number == 0, f"branch {number}", one)
+        await user.get("/ok", name=f"branch {number} again")
+
+    single, *_ = await asyncio.gather(user.get("/ok", name="single"), branch(0), branch(1))
+    user.fail(single, "judged last")
+
+
+async def idles(_user: Any) -> None:
+    return None
+
+
+async def mistakes(user: Any) -> None:
+    for options in ({"naem": "x"}, {"expect": "ok"}, {"timeout": -1}, {"json": 1, "form": {}}, {"headers": {"A": "b\r\nc"}}, {"data": 3}):
+        try:
+            await user.get("/ok", **options)
+        except (TypeError, ValueError) as error:
+            user.session.setdefault("said", []).append(str(error))
+    user.log(" | ".join(user.session["said"]))
