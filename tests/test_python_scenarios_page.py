@@ -30,7 +30,7 @@ def test_the_examples_run(shop: DemoProcess, closed: None) -> None:
     runs = 0
     for example in re.findall(r"```python\n(.+?)```", PAGE, re.DOTALL):
         names.pop("run", None)
-        exec(compile(example, "python-scenarios.md", "exec"), names)  # noqa: S102 - the page's own examples
+        exec(compile(example, "python-scenarios.md", "exec"), names)
         run = names["run"]
         assert (run.record.status, run.record.failed_requests) == ("completed", 0), run.record.reason
         assert {str(word) for word in run.iterations.collect()["outcome"]} == {"ok"}
