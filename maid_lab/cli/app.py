@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maid_lab.cli.commands import checking, controlling, demonstrating, logging, looking, machine, recipes, running, storing
+from maid_lab.cli.commands import checking, comparing, controlling, demonstrating, logging, looking, machine, recipes, running, storing
 
 __all__ = ["app"]
 
@@ -51,6 +51,7 @@ app.command("stop")(controlling.stop)
 app.command("status")(looking.status)
 app.command("history")(looking.history)
 app.command("show")(looking.show)
+app.command("compare")(comparing.compare)
 app.command("logs")(logging.logs)
 app.command("report")(looking.report)
 app.command("validate")(checking.validate)

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "AcceptInvalidCerts", "CoMitigation", "DecreaseRate", "DecreaseTime", "Host", "IncreaseRate", "IncreaseTime", "Iterations", "Json",
-    "ListAll", "NoAutostart", "NoGzip", "Parameters", "ParametersFile", "Preset", "Quiet", "Rate", "RecipeRef", "ReportFiles", "RunName",
-    "RunRef", "RunTags", "RunTime", "Scenarios", "ScenariosList", "Seed", "StickyFollow", "TestPlan", "Throttle", "Timeout", "Users",
-    "Verbose", "Workers",
+    "AcceptInvalidCerts", "BaselineFile", "CoMitigation", "DecreaseRate", "DecreaseTime", "Host", "IncreaseRate", "IncreaseTime", "Iterations",
+    "Json", "ListAll", "NoAutostart", "NoGzip", "Parameters", "ParametersFile", "Preset", "Quiet", "Rate", "RecipeRef", "ReportFiles",
+    "RunName", "RunRef", "RunTags", "RunTime", "Scenarios", "ScenariosList", "Seed", "StickyFollow", "TestPlan", "Throttle", "Timeout",
+    "Users", "Verbose", "Workers",
 ]  # fmt: skip
 
 _LOAD = "Load"
@@ -120,6 +120,15 @@ RunTags = Annotated[
 ReportFiles = Annotated[
     list[Path] | None,
     typer.Option("--report-file", metavar="FILE", help="Write a report; the suffix says the format; repeatable.", rich_help_panel=_OUTPUT),
+]
+BaselineFile = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline-file",
+        metavar="FILE",
+        help="Compare with an earlier JSON report, or with a run: its id, `last` or a tag.",
+        rich_help_panel=_OUTPUT,
+    ),
 ]
 CoMitigation = Annotated[
     str | None,

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     running_metrics: float = Field(
         default=0.0, ge=0, description="Seconds after which the metrics tables are printed again while the run goes on; 0 prints none."
     )
+    baseline_file: str = Field(
+        default="", description="What runs are compared with: a JSON report, a run id, `last` or a tag. Empty compares with nothing."
+    )
     co_mitigation: Literal["average", "minimum", "maximum", "disabled"] = Field(
         default="disabled",
         description="What a user's cadence is in the view on coordinated omission: average, minimum or maximum duration of its loops, or disabled.",

@@ -65,6 +65,7 @@ def flags_of(*words: str) -> dict[str, Any]:
             for log in ("goose", "request", "transaction", "scenario", "error", "debug")
         ),
         (("--running-metrics",), "2.5", "running_metrics", 2.5),
+        (("--baseline-file",), "last", "baseline_file", "last"),
         (("--co-mitigation",), "average", "co_mitigation", "average"),
     ],
 )

@@ -17,6 +17,7 @@ VALUES: dict[str, tuple[Any, Any, Any, Any]] = {
     "request_body": (True, False, True, False),
     "no_debug_body": (True, False, True, False),
     "running_metrics": (1.0, 2.0, 3.0, 4.0),
+    "baseline_file": ("a", "b", "c", "d"),
     "co_mitigation": ("average", "minimum", "maximum", "disabled"),
     "quiet": (1, 2, 3, 0),
     "verbose": (1, 2, 3, 0),

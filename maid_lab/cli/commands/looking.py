@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from maid_lab.cli.options import CoMitigation, RunRef
+from maid_lab.cli.options import BaselineFile, CoMitigation, RunRef
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +71,7 @@ def show(
         bool, typer.Option("--failures", help="Show the failed exchanges that were kept: request and answer, secrets masked.")
     ] = False,
     co_mitigation: CoMitigation = None,
+    baseline_file: BaselineFile = None,
     as_json: JsonOutput = False,
 ) -> int:
     """Show the summary and verdict of a run, or its failure samples."""
@@ -78,7 +79,7 @@ def show(
 
     if failures:
         return _show_failures(run_async(_samples(run)), as_json=as_json)
-    record, views = run_async(_one(run, co_mitigation))
+    record, views = run_async(_one(run, {"co_mitigation": co_mitigation, "baseline_file": baseline_file}))
     if as_json:
         from maid_lab.cli.records import record_json
 
@@ -99,13 +100,14 @@ def report(
         list[Path] | None, typer.Option("--output", "-o", metavar="FILE", help="File to write; the suffix says the format; repeatable.")
     ] = None,
     co_mitigation: CoMitigation = None,
+    baseline_file: BaselineFile = None,
 ) -> int:
     """Write the report of a run; without --output as HTML into the run's folder."""
     from maid_lab.cli.loop import run_async
     from maid_lab.cli.reports import check_files
 
     check_files(output or [])
-    for path in run_async(_report(run, output or [], co_mitigation)):
+    for path in run_async(_report(run, output or [], {"co_mitigation": co_mitigation, "baseline_file": baseline_file})):
         sys.stdout.write(f"{path}\n")
     return 0
 
@@ -136,23 +138,21 @@ async def _samples(reference: str) -> Sequence[dict[str, Any]]:
         return failure_samples(lab.history.folder(record.id))
 
 
-async def _one(reference: str, co_mitigation: str | None) -> tuple[RunRecord, dict[str, Any]]:
+async def _one(reference: str, settings: dict[str, Any]) -> tuple[RunRecord, dict[str, Any]]:
     import asyncio
 
-    from maid_lab.cli.views import views_json
+    from maid_lab.cli.views import choice_of, views_json
     from maid_lab.lab import Lab
-    from maid_lab.services.reports.views import ViewChoice
 
-    async with Lab.open(flags={"co_mitigation": co_mitigation}) as lab:
+    async with Lab.open(flags=settings) as lab:
         record = await lab.history.find(reference)
-        return record, await asyncio.to_thread(views_json, lab, record, ViewChoice(co_mitigation=lab.settings.co_mitigation))
+        return record, await asyncio.to_thread(views_json, lab, record, await choice_of(lab))
 
 
-async def _report(reference: str, files: list[Path], co_mitigation: str | None) -> list[Path]:
+async def _report(reference: str, files: list[Path], settings: dict[str, Any]) -> list[Path]:
     from maid_lab.cli.reports import write_reports
+    from maid_lab.cli.views import choice_of
     from maid_lab.lab import Lab
-    from maid_lab.services.reports.views import ViewChoice
 
-    async with Lab.open(flags={"co_mitigation": co_mitigation}) as lab:
-        choice = ViewChoice(co_mitigation=lab.settings.co_mitigation)
-        return await write_reports(lab, await lab.history.find(reference), files or [None], choice=choice)
+    async with Lab.open(flags=settings) as lab:
+        return await write_reports(lab, await lab.history.find(reference), files or [None], choice=await choice_of(lab))

@@ -26,6 +26,7 @@ from maid_lab.cli.log_options import (
 )
 from maid_lab.cli.options import (
     AcceptInvalidCerts,
+    BaselineFile,
     CoMitigation,
     DecreaseRate,
     DecreaseTime,
@@ -97,6 +98,7 @@ def run(
     tag: RunTags = None,
     report_file: ReportFiles = None,
     co_mitigation: CoMitigation = None,
+    baseline_file: BaselineFile = None,
     as_json: Json = False,
     quiet: Quiet = 0,
     verbose: Verbose = 0,
@@ -140,19 +142,20 @@ async def _run(request: RunRequest, flags: dict[str, Any]) -> int:
     from maid_lab.cli.reports import check_files, write_reports
     from maid_lab.cli.running_metrics import running_metrics
     from maid_lab.cli.session import run_to_end
-    from maid_lab.cli.views import views_json
+    from maid_lab.cli.views import choice_of, views_json
     from maid_lab.lab import Lab
     from maid_lab.services.logs.choice import LogChoice
-    from maid_lab.services.reports.views import ViewChoice
 
     files = flags["report_file"] or []
     check_files(files)
-    settings = {name: flags[name] for name in ("workers", "throttle_requests", "timeout", "co_mitigation")} | log_settings(flags)
+    settings = {name: flags[name] for name in ("workers", "throttle_requests", "timeout", "co_mitigation", "baseline_file")} | log_settings(
+        flags
+    )
     async with Lab.open(flags=settings) as lab:
         LogChoice.of(lab.settings).check()
         quiet, verbose = console_levels(lab.settings)
         tell_warnings(quiet=quiet)
-        choice = ViewChoice(co_mitigation=lab.settings.co_mitigation)
+        choice = await choice_of(lab)
         lab.runs.adopt(early.take())
         display = display_for(sys.stderr, quiet=quiet, verbose=verbose)
         with running_metrics(lab, display):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from maid_lab.model.thresholds import parse_threshold
-from maid_lab.services.reports.views import ViewChoice, Views, views_of
+from maid_lab.services.reports.views import ViewChoice, Views, run_label, views_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,15 +80,17 @@ def gather(run: RunRecordLike, files: RunFiles, plan: Plan, *, command: str = ""
     thresholds = [parse_threshold(text) for text in plan.thresholds]
     named_t = next((threshold.arg_s * 1000 for threshold in thresholds if threshold.stat == "apdex" and threshold.arg_s), APDEX_T_MS)
     rows = {"transactions": files.transactions, "iterations": files.iterations}
+    summary = summarise(files.requests, plan=plan, series=files.series or None, apdex_t_ms=named_t, **rows)
+    columns = run.to_json()
     return ReportContent(
-        run=run.to_json(),
+        run=columns,
         plan=plan,
         files=files,
-        summary=summarise(files.requests, plan=plan, series=files.series or None, apdex_t_ms=named_t, **rows),
+        summary=summary,
         judgement=judge(thresholds, files.requests, plan=plan, series=files.series or None, events=files.events, **rows),
         command=command or _command(plan),
         capacity=capacity_of(files.requests, files.log, plan=plan),
-        views=views_of(files, plan, choice),
+        views=views_of(files, plan, choice, summary=summary.to_json(), label=run_label(columns)),
     )
 
 

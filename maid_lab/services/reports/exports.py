@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
 from maid_lab.analysis.co_sentences import co_sentences
+from maid_lab.analysis.comparison_values import METRICS
+from maid_lab.analysis.comparison_words import COLUMNS, comparison_sentences, delta_cell, line_name, verdict_cell
 from maid_lab.analysis.load_sentences import load_sentences
 from maid_lab.services.reports.figures import count, milliseconds, percent, rate, with_unit
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from maid_lab.analysis.verdict import ThresholdResult
     from maid_lab.services.reports.content import ReportContent
 
-__all__ = ["CSV_COLUMNS", "csv_report", "json_report", "junit_report", "markdown_report"]
+__all__ = ["CSV_COLUMNS", "CSV_DELTAS", "csv_report", "json_report", "junit_report", "markdown_report"]
 
 #: Columns of the CSV, in order; see docs/analysis.md.
 CSV_COLUMNS: Final = (
@@ -26,6 +28,9 @@ CSV_COLUMNS: Final = (
     "p90_ms", "p95_ms", "p99_ms", "p999_ms", "max_ms", "stdev_ms", "service_p50_ms", "service_p95_ms", "service_p99_ms", "response_p50_ms",
     "response_p95_ms", "response_p99_ms", "bytes_in", "bytes_out",
 )  # fmt: skip
+
+#: Columns that the CSV has besides when there is a baseline.
+CSV_DELTAS: Final = (*(f"{metric}_{part}" for metric in METRICS for part in ("delta", "low", "high", "verdict")), "verdict", "note")
 
 _SIGNS: Final = {"pass": "✅", "fail": "❌", "unknown": "❔"}
 
@@ -41,7 +46,8 @@ def json_report(content: ReportContent) -> str:
 def csv_report(content: ReportContent) -> str:
     """Return the tables as CSV: one row for all requests, then each request name, transaction and scenario."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    columns = CSV_COLUMNS if content.views.comparison is None else CSV_COLUMNS + CSV_DELTAS
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(_table_rows(content))
     return text.getvalue()
@@ -66,6 +72,7 @@ def markdown_report(content: ReportContent) -> str:
             for row in (*content.summary.requests, content.summary.overall)
         ),
         "",
+        *_comparison_lines(content),
         *(f"- {_plain(sentence)}" for sentence in load_sentences(content.summary_json())),
         f"Times are {content.summary.latency} times of requests with outcome ok.",
         *_omission_lines(content),
@@ -94,6 +101,24 @@ def junit_report(content: ReportContent) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(suite, encoding="unicode")}\n'
 
 
+def _comparison_lines(content: ReportContent) -> list[str]:
+    if content.views.comparison is None:
+        return []
+    view = content.views.comparison.to_json()
+    return [
+        "### Against the baseline",
+        "",
+        *(f"- {_plain(sentence)}" for sentence in comparison_sentences(view)),
+        "",
+        f"| name | {' | '.join(COLUMNS.values())} | verdict |\n| --- {'| ---: ' * len(COLUMNS)}| --- |",
+        *(
+            f"| {_plain(line_name(row))} | {' | '.join(delta_cell(metric, row['deltas'][metric]) for metric in COLUMNS)} | {verdict_cell(row)} |"
+            for row in view["rows"]
+        ),
+        "",
+    ]
+
+
 def _omission_lines(content: ReportContent) -> list[str]:
     view = content.views.coordinated_omission
     if view is None:
@@ -117,7 +142,7 @@ def _omission_lines(content: ReportContent) -> list[str]:
 
 
 def _table_rows(content: ReportContent) -> Iterator[dict[str, Any]]:
-    summary = content.summary
+    summary, deltas = content.summary, _delta_cells(content)
     tables = (
         ("all", (summary.overall,)),
         ("request", summary.requests),
@@ -128,7 +153,23 @@ def _table_rows(content: ReportContent) -> Iterator[dict[str, Any]]:
         for row in rows:
             data = row.to_json()
             both = {f"{time}_{key}": data[time][key] for time in ("service", "response") for key in ("p50_ms", "p95_ms", "p99_ms")}
-            yield {"table": table, **{key: _cell(value) for key, value in (data | both).items()}}
+            yield {"table": table, **{key: _cell(value) for key, value in (data | both | deltas.pop((table, row.name), {})).items()}}
+    # What is left only the baseline has.
+    yield from ({"table": table, "name": _cell(name), **cells} for (table, name), cells in deltas.items())
+
+
+def _delta_cells(content: ReportContent) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the cells of `CSV_DELTAS` by table and name; empty without a baseline."""
+    rows = () if content.views.comparison is None else content.views.comparison.rows
+    parts = ("delta", "low", "high", "verdict")
+    return {
+        (row.table, row.name): {
+            **{f"{delta.metric}_{part}": getattr(delta, part) for delta in row.deltas for part in parts},
+            "verdict": row.verdict,
+            "note": row.note,
+        }
+        for row in rows
+    }
 
 
 def _cell(value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab._version import __version__
 from maid_lab.analysis.co_sentences import co_sentences
+from maid_lab.analysis.comparison_words import COLUMNS, comparison_sentences, delta_cell, line_name, verdict_cell
 from maid_lab.analysis.load_sentences import load_sentences
 from maid_lab.services.reports.drawings import drawings
 from maid_lab.services.reports.figures import FILTERS
@@ -43,7 +44,8 @@ def html_report(content: ReportContent) -> str:
     template = _environment().get_template("report.html.j2")
     verdict = None if content.judgement.verdict is None else str(content.judgement.verdict)
     sign, word = _VERDICTS[verdict]
-    omission = content.views.coordinated_omission
+    omission, comparison = content.views.coordinated_omission, content.views.comparison
+    compared = None if comparison is None else comparison.to_json()
     return template.render(
         run=content.run,
         plan=content.plan,
@@ -56,6 +58,10 @@ def html_report(content: ReportContent) -> str:
         load_sentences=load_sentences(content.summary_json()),
         co=omission,
         co_sentences=[] if omission is None else co_sentences(omission.to_json()),
+        comparison=comparison,
+        comparison_rows=[] if compared is None else compared["rows"],
+        comparison_sentences=[] if compared is None else comparison_sentences(compared),
+        comparison_columns=COLUMNS,
         events=[event for event in content.files.log if event.get("message")][:_MAX_EVENTS],
         command=content.command,
         max_rows=MAX_TABLE_ROWS,
@@ -72,7 +78,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("maid_lab.services.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(FILTERS)
+    environment.filters.update({**FILTERS, "delta_cell": delta_cell, "line_name": line_name, "verdict_cell": verdict_cell})
     return environment
 
 

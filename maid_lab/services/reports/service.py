@@ -12,7 +12,7 @@ from maid_lab.services.reports.content import ReportContent, RunRecordLike, gath
 from maid_lab.services.reports.exports import csv_report, json_report, junit_report, markdown_report
 from maid_lab.services.reports.html import html_report
 from maid_lab.services.reports.run_files import RunFiles
-from maid_lab.services.reports.views import ViewChoice, Views, views_of
+from maid_lab.services.reports.views import ViewChoice, Views, run_label, views_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,15 +77,16 @@ class ReportService:
             raise InvalidInput(f"There is no report format {format!r}.", hint=f"Use one of {', '.join(FORMATS)}.")
         return _WRITERS[format](gather(run, RunFiles.in_folder(folder), plan, command=command, choice=choice))
 
-    def views(self, folder: Path, plan: Plan, choice: ViewChoice) -> Views:
-        """Return what is asked for beyond the summary of a run.
+    def views(self, run: RunRecordLike, folder: Path, plan: Plan, choice: ViewChoice) -> Views:
+        """Return what is asked for beyond the summary of a run; its record holds the summary.
 
         Raises
         ------
         Missing
             If the run has no rows yet.
         """
-        return views_of(RunFiles.in_folder(folder), plan, choice)
+        columns = run.to_json()
+        return views_of(RunFiles.in_folder(folder), plan, choice, summary=columns["metrics_json"], label=run_label(columns))
 
     def write(
         self,

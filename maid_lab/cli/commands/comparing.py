@@ -1,0 +1,47 @@
+"""`maid compare`: what changed between two runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from maid_lab.analysis.comparison_values import Comparison
+
+__all__ = ["compare"]
+
+_WORSE = 1
+
+
+def compare(
+    *,
+    baseline: Annotated[str, typer.Argument(metavar="A", help="The baseline: run id, `last`, tag, or JSON report.")],
+    candidate: Annotated[str, typer.Argument(metavar="B", help="What is compared with it, named in the same ways.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Show what changed from run A to run B, with intervals and a verdict for each request name. Exit code 1 when B is worse."""
+    from maid_lab.cli.loop import run_async
+
+    found = run_async(_compare(baseline, candidate))
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_json(), ensure_ascii=False) + "\n")
+    else:
+        from maid_lab.cli.views import print_comparison
+
+        print_comparison(found.to_json())
+    return _WORSE if found.verdict == "worse" else 0
+
+
+async def _compare(baseline: str, candidate: str) -> Comparison:
+    import asyncio
+
+    from maid_lab.analysis.comparison import compare as compare_sides
+    from maid_lab.lab import Lab
+    from maid_lab.services.baselines import find_side
+
+    async with Lab.open() as lab:
+        sides = [await find_side(lab.history, reference) for reference in (baseline, candidate)]
+        return await asyncio.to_thread(compare_sides, *sides)
