@@ -24,6 +24,7 @@ __all__ = ["DEMO_SCHEME", "Resolver", "admit", "is_bundled", "resolve_host"]
 #: Addresses of bundled targets: the run service starts them on loopback, so no policy is asked.
 DEMO_SCHEME: Final = "demo:"
 _PORTS: Final = {"http": 80, "https": 443}
+_ALL_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _PROBE_S: Final = 0.5
 
 Resolver = Callable[[str, int], Awaitable[tuple[str, ...]]]
@@ -111,6 +112,9 @@ async def _answers(address: str, port: int) -> bool:
 def _places(plan: Plan) -> Iterator[_Place]:
     """Hosts and ports of the plan, each once; templates whose host is only known while running are left to the workers' table."""
     relative = frozenset(step.method for step in _steps(plan) if not _absolute(step.url))
+    if any(scenario.code is not None for scenario in plan.scenarios) or plan.setup_code is not None or plan.teardown_code is not None:
+        # What a function sends is known only while it runs: it has to be allowed all.
+        relative |= _ALL_METHODS
     wanted: dict[tuple[str, int], tuple[str, frozenset[str]]] = {}
     bases = [target.base_url for target in plan.targets] + [scenario.host for scenario in plan.scenarios if scenario.host]
     asked = [(url, relative) for url in bases] + [(step.url, frozenset({step.method})) for step in _steps(plan) if _absolute(step.url)]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from maid_lab.model.errors import InvalidInput, Refused
-from maid_lab.model.plan import Ceilings, HttpStep, Label, Load, Plan, Scenario, Segment, Target, TransactionStep
+from maid_lab.model.plan import Ceilings, Code, HttpStep, Label, Load, Plan, Scenario, Segment, Target, TransactionStep
 from maid_lab.services.admission import admit, is_bundled, resolve_host
 from maid_lab.services.policy import TargetGate, TargetPolicy
 from tests.services.test_policy import FILE, gate
@@ -78,6 +78,15 @@ async def test_methods_of_steps_are_judged() -> None:
     await admit(plan(), readers, resolve=resolve)
     with pytest.raises(Refused, match="E302"):
         await admit(plan(steps=(HttpStep(label=1, method="POST", url="/cart"),)), readers, resolve=resolve)
+
+
+async def test_functions_need_a_target_where_every_method_is_allowed() -> None:
+    readers = gate(allow=[{"host": "shop.test", "methods": ["GET", "HEAD"]}])
+    bare = plan()
+    coded = replace(bare, scenarios=tuple(replace(each, steps=(), code=Code(function="f", module="m")) for each in bare.scenarios))
+    with pytest.raises(Refused, match="E302"):
+        await admit(coded, readers, resolve=resolve)
+    assert (await admit(coded, gate(allow=[{"host": "shop.test"}]), resolve=resolve)).targets
 
 
 async def test_a_plan_above_a_cap_is_refused_with_both_figures() -> None:

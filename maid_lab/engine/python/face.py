@@ -27,6 +27,8 @@ __all__ = ["RequestOptions", "User"]
 #: Name of the transaction that the running Task is in.
 _TRANSACTION: Final[ContextVar[str]] = ContextVar("maid_lab transaction", default="")
 _MOST_TEXT: Final = 300
+#: What the target policy was asked for.
+_METHODS: Final = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 #: Stamps further from now than this are of another clock.
 _DAY_S: Final = 86_400.0
 
@@ -180,6 +182,8 @@ class User:
         TypeError, ValueError
             If an option is unknown or its value wrong.
         """
+        if method.upper() not in _METHODS:
+            raise ValueError(f"there is no method {method!r}: a request is one of {', '.join(_METHODS)}")
         return self._ask(method.upper(), path, options)
 
     async def graphql(

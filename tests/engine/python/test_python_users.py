@@ -288,7 +288,15 @@ async def test_wrong_options_are_said(server: HostileServer, tmp_path: Path) -> 
     rows = await run(server, tmp_path, users.mistakes, said=said)
     assert server.requests == 0
     assert [row.outcome for row in rows] == ["ok"]
-    for text in ("no option 'naem'", "expect is a status", "timeout is a number", "one body", "line break", "data is text or bytes"):
+    for text in (
+        "no option 'naem'",
+        "expect is a status",
+        "timeout is a number",
+        "one body",
+        "line break",
+        "data is text or bytes",
+        "no method 'TRACE'",
+    ):
         assert text in said[0]
 
 

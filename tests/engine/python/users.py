@@ -254,4 +254,8 @@ async def mistakes(user: Any) -> None:
             await user.get("/ok", **options)
         except (TypeError, ValueError) as error:
             user.session.setdefault("said", []).append(str(error))
+    try:
+        user.request("TRACE", "/ok")
+    except ValueError as error:
+        user.session["said"].append(str(error))
     user.log(" | ".join(user.session["said"]))
