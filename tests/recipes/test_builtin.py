@@ -46,7 +46,7 @@ def rows_of(data_set: DataSet, path: str, folder: Path | None) -> tuple[tuple[di
 def test_the_recipes_of_the_design_are_there() -> None:
     assert {path.stem for path in RECIPES} >= {
         "auth-refresh", "cache-warm-cold", "demo", "ecommerce", "hello", "pagination", "ramp-up", "rest-api", "search", "sustained-load",
-        "banking", "endurance", "rate-limit-probe", "social-media", "spike",
+        "banking", "endurance", "rate-limit-probe", "social-media", "spa-web", "spike", "sse-llm-stream",
     }  # fmt: skip
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["CSS", "HTML", "JS", "JSON", "SVG", "TEXT", "Answer", "json_answer", "problem"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["CSS", "HTML", "JS", "JSON", "SVG", "TEXT", "Answer", "StreamAnswer", "json_answer", "problem"]
 
 JSON: Final = "application/json"
 HTML: Final = "text/html; charset=utf-8"
@@ -84,6 +87,31 @@ class Answer:
         lines += [f"{name}: {value}" for name, value in self.headers]
         if connection:
             lines.append(f"Connection: {connection}")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+class StreamAnswer(Answer):
+    """An event stream: written piece by piece, each after its pause, in chunks.
+
+    Parameters
+    ----------
+    pieces : sequence of (float, bytes)
+        Pause in seconds and what is sent after it.
+    messages : int
+        Messages in all pieces together.
+    """
+
+    __slots__ = ("messages", "pieces")
+
+    def __init__(self, pieces: Sequence[tuple[float, bytes]], *, messages: int) -> None:
+        super().__init__(kind="text/event-stream", headers=(("Cache-Control", "no-store"),))
+        self.pieces = pieces
+        self.messages = messages
+
+    def head(self, connection: str = "") -> bytes:
+        """Return status line and headers; HTTP/1.0 knows no chunks, its answers end with the connection."""
+        framing = "Connection: close" if connection else "Transfer-Encoding: chunked"
+        lines = ["HTTP/1.1 200 OK", f"Content-Type: {self.kind}", framing, *(f"{name}: {value}" for name, value in self.headers)]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import HttpVersion11, web
 
 from maid_lab.demo.shop.accounts import Accounts
-from maid_lab.demo.shop.answer import Answer, json_answer, problem
+from maid_lab.demo.shop.answer import Answer, StreamAnswer, json_answer, problem
 from maid_lab.demo.shop.api import Api
 from maid_lab.demo.shop.bank import Bank
 from maid_lab.demo.shop.catalog import Catalog
+from maid_lab.demo.shop.chat import Chat
 from maid_lab.demo.shop.items import Items
 from maid_lab.demo.shop.limited import Limited
 from maid_lab.demo.shop.pages import Pages
@@ -113,7 +114,7 @@ class Shop:
         self._router = Router()
         self._trouble = Trouble(seed, self._count_stall)
         parts = (Api(catalog, accounts, lambda: self._trouble.switches), Items(accounts), Pages(catalog, accounts))
-        for part in (*parts, Bank(accounts), Social(), Limited()):
+        for part in (*parts, Bank(accounts), Social(), Limited(), Chat(catalog, seed)):
             part.add_to(self._router)
         add_probes(self._router)
         self._add_control()
@@ -169,6 +170,8 @@ class Shop:
         transport = request.transport
         if transport is None or transport.is_closing():
             return self._closed
+        if isinstance(answer, StreamAnswer):
+            return await self._write_stream(request, transport, route, answer)
         if answer.is_compressible and "gzip" in request.headers.get("Accept-Encoding", ""):
             answer = answer.compressed()
         keep_alive = request.keep_alive
@@ -197,6 +200,30 @@ class Shop:
             transport.write(block)
             sent += len(block)
         return sent
+
+    async def _write_stream(
+        self, request: web.BaseRequest, transport: asyncio.Transport, route: Route, answer: StreamAnswer
+    ) -> web.StreamResponse:
+        """Write an event stream piece by piece; who goes away in the middle of it is counted as begun and not as answered."""
+        is_chunked = request.version == HttpVersion11
+        keep_alive = request.keep_alive and is_chunked
+        head = answer.head("" if is_chunked else "close")
+        sent = len(head)
+        transport.write(head)
+        for pause_s, piece in answer.pieces:
+            if pause_s:
+                await asyncio.sleep(pause_s)
+            if transport.is_closing():
+                return self._closed
+            last = piece is answer.pieces[-1][1]
+            wire = b"%x\r\n%s\r\n%s" % (len(piece), piece, b"0\r\n\r\n" if last else b"") if is_chunked else piece
+            transport.write(wire)
+            sent += len(wire)
+        route.answered += 1
+        self.stats.bytes_out += sent
+        self.stats.status[answer.status] += 1
+        self.stats.messages += answer.messages
+        return self._open if keep_alive else self._closed
 
     def _count_stall(self) -> None:
         self.stats.stalls += 1

@@ -24,7 +24,7 @@ class Stats:
     counted as answered after it, so reset while nothing runs.
     """
 
-    __slots__ = ("_routes", "_since", "bytes_out", "connections", "injected", "malformed", "open", "stalls", "status")
+    __slots__ = ("_routes", "_since", "bytes_out", "connections", "injected", "malformed", "messages", "open", "stalls", "status")
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._routes = tuple(routes)
@@ -37,7 +37,7 @@ class Stats:
         for route in self._routes:
             route.begun = route.answered = 0
         self.status: Counter[int] = Counter()
-        self.bytes_out = self.connections = self.injected = self.malformed = self.stalls = 0
+        self.bytes_out = self.connections = self.injected = self.malformed = self.messages = self.stalls = 0
         self._since = time.monotonic()
 
     def to_json(self) -> dict[str, Any]:
@@ -49,6 +49,7 @@ class Stats:
             "malformed": self.malformed,
             "connections": {"accepted": self.connections, "open": self.open},
             "injected_errors": self.injected,
+            "messages": self.messages,
             "stalls": self.stalls,
             "seconds": round(time.monotonic() - self._since, 3),
             "pid": os.getpid(),
