@@ -226,6 +226,11 @@ class Run:
         """One row for each iteration, also while the run lives."""
         return self._rows("iterations")
 
+    @property
+    def events(self) -> pl.LazyFrame:
+        """One row for each message of a stream, also while the run lives; see docs/streams.md for its columns."""
+        return self._rows("events")
+
     def _rows(self, kind: str) -> pl.LazyFrame:
         from maid_lab.services.rows import rows_of_run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import textwrap
@@ -130,6 +131,19 @@ def test_a_recipe_with_another_load(tmp_path: Path, target: DemoProcess) -> None
     run = maid_lab.run(recipe, load={"profile": "iterations", "users": 2, "iterations": 3}, thresholds=["count < 1"], wait=True)
     assert (run.record.status, run.record.verdict) == ("completed", "fail")
     assert run.iterations.collect().height == 6
+    assert run.events.collect().is_empty()
+
+
+def test_the_code_on_the_page_about_streams_runs() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "streams.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    (row,) = names["table"].rows(named=True)
+    events, requests = names["run"].events.collect(), names["run"].requests.collect()
+    assert (row["name"], row["messages"]) == ("completion", events.height - requests.height)
+    assert (requests.height, events.height) == (12, requests["messages_in"].sum())
+    assert 0 < row["p50"] <= row["p95"]
 
 
 @pytest.mark.parametrize(

@@ -25,27 +25,16 @@ def rows_of_run(home: Path, run_id: str, kind: str = "requests") -> pl.LazyFrame
     run_id : str
         Which run.
     kind : str
-        requests, transactions or iterations.
+        requests, transactions, iterations, or events: the messages of streams.
 
     Raises
     ------
     Missing
         If the run has no rows here.
     """
-    import polars as pl
+    from maid_lab.store.parquet import read_rows
 
-    from maid_lab.store.frames import FrameMaker, Survey, schema_of
-
-    folder = RunFolder(home, run_id)
-    path = folder.rows_path(kind)
-    if path.is_file():
-        return pl.scan_parquet(path)
     try:
-        survey = Survey(folder)
+        return read_rows(RunFolder(home, run_id), kind)
     except FileNotFoundError:
-        # What was asked for while it was being moved.
-        if path.is_file():
-            return pl.scan_parquet(path)
         raise Missing(f"run {run_id} has no rows here.", hint="maid history lists runs.") from None
-    frames = list(FrameMaker(survey).frames(kind))
-    return (pl.concat(frames) if frames else pl.DataFrame(schema=schema_of(survey))).lazy()
