@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
+from maid_lab.engine.http.codings import decoded
 from maid_lab.engine.http.html import document_of
 
 if TYPE_CHECKING:
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.request import Request
 
 __all__ = ["Response", "parse_json"]
-
-#: Limit of decoded bodies: a few kilobytes of gzip can hold gigabytes.
-MAX_DECODED: Final = 64 * 1024 * 1024
 
 _UNSET: Final = object()
 _scan: Final = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # the scanner behind `loads`, there since Python 2.6
@@ -88,12 +85,8 @@ class Response:
         ValueError
             If the coding is unknown or broken.
         """
-        coding = self.head.coding
-        if not coding:
-            return
-        if coding not in (b"gzip", b"x-gzip", b"deflate"):
-            raise ValueError(f"the answer has the content coding {coding.decode('latin-1')}, which was not asked for")
-        self._decoded = _inflate(self._raw, raw_allowed=coding == b"deflate") if self._raw else b""
+        if self.head.coding:
+            self._decoded = decoded(self.head.coding, self._raw)
 
     @property
     def text(self) -> str:
@@ -158,18 +151,3 @@ def parse_json(body: bytes) -> Any:
     except (ValueError, StopIteration):
         return json.loads(body)
     return value if end == len(text) else json.loads(body)
-
-
-def _inflate(data: bytes, *, raw_allowed: bool) -> bytes:
-    for bits in (47, -15) if raw_allowed else (47,):
-        decoder = zlib.decompressobj(bits)
-        try:
-            plain = decoder.decompress(data, MAX_DECODED)
-        except zlib.error:
-            continue
-        if decoder.unconsumed_tail:
-            raise ValueError(f"the decoded body is larger than {MAX_DECODED // 1048576} MiB")
-        if not decoder.eof:
-            raise ValueError("the compressed body is cut short")
-        return plain
-    raise ValueError("the compressed body is broken")
