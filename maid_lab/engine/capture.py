@@ -12,6 +12,7 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.engine.exchange import Exchanges
+from maid_lab.engine.writing import write_whole
 from maid_lab.model.capture import CaptureOptions
 from maid_lab.model.redaction import Redactor
 
@@ -65,9 +66,7 @@ class _Lines:
         # Forgotten first: after an error they are not tried again.
         data, self._lines, self._size = b"".join(self._lines), [], 0
         self.open()
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._fd, view) :]
+        write_whole(self._fd, data)
 
     def close(self) -> None:
         if self._fd >= 0:

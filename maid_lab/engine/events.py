@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from maid_lab.engine.writing import write_whole
 from maid_lab.model.rows import EVENT_FIELDS, NONE_U32
 
 if TYPE_CHECKING:
@@ -60,9 +61,7 @@ class EventSpool:
         rows["user"], rows["iteration"], rows["label"], rows["flags"] = user, iteration, label, flags
         rows["number"] = np.arange(count)
         rows["size"] = np.minimum(np.array(sizes, dtype=np.int64), NONE_U32)
-        rest = memoryview(rows.tobytes())
-        while rest:
-            rest = rest[os.write(self._fd, rest) :]
+        write_whole(self._fd, rows.tobytes())
 
     def close(self) -> None:
         """Close the file, if there is one."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from maid_lab.engine.events import EventSpool
 from maid_lab.engine.histogram import buckets_of
+from maid_lab.engine.writing import write_whole
 from maid_lab.model.plan import plan_to_json as to_json
 from maid_lab.model.rows import (
     EXTENSION,
@@ -33,7 +34,7 @@ from maid_lab.model.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from maid_lab.model.plan import Label
@@ -99,12 +100,13 @@ class Recorder:
     Raises
     ------
     OSError
-        From `flush` when the disk is full; what was written before stays.
+        From `flush` when the disk is full and nobody set `on_failure`; what was written before stays.
     """
 
     __slots__ = (
         "_epoch",
         "_error_ids",
+        "_events",
         "_fd",
         "_folder",
         "_label_ids",
@@ -112,11 +114,12 @@ class Recorder:
         "_worker",
         "before_flush",
         "buffer",
-        "events",
+        "failure",
         "fold",
         "limit",
         "new_errors",
         "new_labels",
+        "on_failure",
         "open_model",
         "pack",
         "position",
@@ -134,8 +137,7 @@ class Recorder:
         self._fd = os.open(folder / f"spool-{worker}-{epoch}.rows", mode, 0o600)
         self._names_fd = os.open(folder / f"names-{worker}-{epoch}.jsonl", mode, 0o600)
         self._error_ids: dict[str, int] = {}
-        #: Messages of streams.
-        self.events = EventSpool(folder, worker=worker, epoch=epoch)
+        self._events = EventSpool(folder, worker=worker, epoch=epoch)
         self.open_model = open_model
         self.buffer = bytearray(RECORD_SIZE * CAPACITY)
         self.view = memoryview(self.buffer)
@@ -154,6 +156,10 @@ class Recorder:
         self.redact: Callable[[str], str] = str
         #: Writes what belongs to the rows, before them.
         self.before_flush: Callable[[], None] | None = None
+        #: Hears once that nothing more can be written. Rows are written in the midst of reading an answer, where nobody could catch an error.
+        self.on_failure: Callable[[OSError], None] | None = None
+        #: Why nothing is written any more.
+        self.failure: OSError | None = None
 
     def record(  # the whole row; the connection's fast path packs the common case itself
         self,
@@ -218,6 +224,18 @@ class Recorder:
         if self.position >= self.limit:
             self.flush()
 
+    def record_messages(
+        self, stamps: Sequence[int], sizes: Sequence[int], *, request: int, user: int, iteration: int, label: int, flags: int
+    ) -> None:
+        """Append the messages of a stream that has ended; stamps are absolute monotonic ns, `flags` with the outcome of its request."""
+        if self.failure is None:
+            try:
+                self._events.record(
+                    stamps, sizes, request=request, zero=self.zero_ns, user=user, iteration=iteration, label=label, flags=flags
+                )
+            except OSError as error:
+                self._fail(error)
+
     def error_id(self, text: str) -> int:
         """Return the id of an error text, making one when it is new."""
         number = self._error_ids.get(text)
@@ -228,7 +246,7 @@ class Recorder:
                     return self._error_ids[text]
             number = self._error_ids[text] = len(self._error_ids) + 1
             text = self.redact(text)
-            os.write(self._names_fd, json.dumps({"kind": "error", "id": number, "text": text}).encode() + b"\n")
+            self._write_name({"kind": "error", "id": number, "text": text})
             self.new_errors.append((number, text))
         return number
 
@@ -242,7 +260,7 @@ class Recorder:
                     return self._label_ids[label]
             number = self._label_ids[label] = FIRST_MADE_LABEL + len(self._label_ids)
             made = {name: value for name, value in to_json(label).items() if name != "$"}
-            os.write(self._names_fd, json.dumps({"kind": "label", "id": number, "label": made}).encode() + b"\n")
+            self._write_name({"kind": "label", "id": number, "label": made})
             self.new_labels.append((number, label))
         return number
 
@@ -252,11 +270,15 @@ class Recorder:
         if not position:
             return
         self.position = 0
-        if self.before_flush is not None:
-            self.before_flush()
-        rest = self.view[:position]
-        while rest:
-            rest = rest[os.write(self._fd, rest) :]
+        if self.failure is not None:
+            return
+        try:
+            if self.before_flush is not None:
+                self.before_flush()
+            write_whole(self._fd, self.view[:position])
+        except OSError as error:
+            self._fail(error)
+            return
         self._fold(np.frombuffer(self.buffer, dtype=_ROW_TYPE, count=position // RECORD_SIZE))
 
     def take(self) -> Fold:
@@ -272,7 +294,20 @@ class Recorder:
         finally:
             os.close(self._fd)
             os.close(self._names_fd)
-            self.events.close()
+            self._events.close()
+
+    def _write_name(self, name: dict[str, Any]) -> None:
+        if self.failure is None:
+            try:
+                write_whole(self._names_fd, json.dumps(name).encode() + b"\n")
+            except OSError as error:
+                self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        if self.on_failure is None:
+            raise error
+        self.failure = error
+        self.on_failure(error)
 
     def _fold(self, rows: np.ndarray[Any, Any]) -> None:
         outcome, label = rows["flags"] & FLAG_OUTCOME, rows["label"]

@@ -104,6 +104,7 @@ class Worker:
         self._recorder = Recorder(Path(message["folder"]), worker=worker, epoch=epoch, open_model=plan.is_open)
         self._redactor = Redactor(message["secrets"].values())
         self._recorder.redact = self._redactor.text
+        self._recorder.on_failure = self._rows_failing
         self._capture = Capture(
             Path(message["folder"]),
             worker=worker,
@@ -196,11 +197,8 @@ class Worker:
         shard, recorder = self._shard, self._recorder
         if shard is None or recorder is None:
             return
-        try:
-            fold = recorder.take()
-        except OSError as error:
-            shard.kill()
-            self._fatal(f"rows cannot be written: {error.strerror or error}; what was written before is kept")
+        fold = recorder.take()
+        if recorder.failure is not None:
             return
         now_ns, cpu_ns = time.monotonic_ns(), time.process_time_ns()
         self._sequence += 1
@@ -231,6 +229,15 @@ class Worker:
             shard.kill()
 
     # ---- ends
+
+    def _rows_failing(self, error: OSError) -> None:
+        # The load ends from the loop, not in the midst of the answer whose row did not fit.
+        self._loop.call_soon(self._rows_failed, error)
+
+    def _rows_failed(self, error: OSError) -> None:
+        if self._shard is not None:
+            self._shard.kill()
+        self._fatal(f"rows cannot be written: {error.strerror or error}; what was written before is kept")
 
     def _fatal(self, text: str) -> None:
         if not self._is_finished:

@@ -99,3 +99,28 @@ def test_a_full_disk_is_reported_and_keeps_whole_rows(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == "27"
     assert (tmp_path / "spool-0-0.rows").stat().st_size == 48 * 1000
+
+
+FULL_DISK_HEARD = """
+import errno, resource, signal, sys
+from pathlib import Path
+from maid_lab.engine.recorder import Recorder
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (48 * 1000, 48 * 1000))
+heard = []
+recorder = Recorder(Path(sys.argv[1]), worker=0, epoch=0, open_model=False)
+recorder.on_failure = heard.append
+for number in range(10_000):
+    recorder.record_span(1, 1, number, 10, 20, 0)
+    recorder.error_id(f"reason {number % 2000} " + "x" * 100)
+recorder.record_messages([1] * 9000, [1] * 9000, request=0, user=1, iteration=0, label=1, flags=0)
+fold = recorder.take()
+recorder.close()
+print(len(heard), heard[0].errno == errno.EFBIG, recorder.failure is heard[0], fold.rows * 48 <= 48 * 1000)
+"""
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs file size limits")
+def test_after_a_full_disk_the_one_that_listens_hears_it_once_and_no_call_raises(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FULL_DISK_HEARD, str(tmp_path)], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.split() == ["1", "True", "True", "True"]

@@ -174,11 +174,10 @@ class StreamOperation(HttpOperation):
             trace_id=user.request.trace_id if self._traces else 0,
             messages=len(stamps),
         )
-        shard.recorder.events.record(
+        shard.recorder.record_messages(
             stamps,
             stream.sizes,
             request=connection.start,
-            zero=shard.recorder.zero_ns,
             user=user.number,
             iteration=user.iteration,
             label=self.label,
