@@ -27,6 +27,11 @@ APART: Final = {"__init__", "__main__", "_version", "demo"}
 #: imports none of the targets; nothing else of the demo may be reached from production code, and that not before it is asked for.
 DEMO_DOOR: Final = ("services", "maid_lab.demo.launch")
 
+#: The engine's own rooms, ground floor first: what is imported at run time lies below. The supervisor is another process than the worker.
+ENGINE_FLOOR: Final = {
+    "wire": 0, "timers": 0, "recording": 1, "supervision": 2, "users": 2, "http": 3, "http2": 3, "scripts": 4, "python": 5, "loads": 5, "shard": 6, "worker": 7,
+}  # fmt: skip
+
 #: Library → rooms that may import it.
 HOMES: Final = {
     "tornado": {"server"},
@@ -97,6 +102,26 @@ def test_every_room_has_a_floor() -> None:
 def test_imports_go_down(path: Path) -> None:
     room = room_of(path)
     assert not climbs(room, tree_of(path)), f"{in_package(path)}: {room} (floor {FLOOR.get(room)}) imports a room that is not below it"
+
+
+def at_run_time(tree: ast.AST) -> Iterator[str]:
+    """Names imported anywhere but under TYPE_CHECKING."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        yield from (
+            imports_in(ast.Module(body=[node], type_ignores=[])) if isinstance(node, ast.Import | ast.ImportFrom) else at_run_time(node)
+        )
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "engine").rglob("*.py")), ids=in_package)
+def test_imports_go_down_inside_the_engine(path: Path) -> None:
+    room = path.relative_to(PACKAGE / "engine").parts[0].removesuffix(".py")
+    if room == "__init__":
+        return
+    reached = {name.split(".")[2] for name in at_run_time(tree_of(path)) if name.startswith("maid_lab.engine.")} - {room}
+    above = sorted(other for other in reached if ENGINE_FLOOR[other] >= ENGINE_FLOOR[room])
+    assert not above, f"{in_package(path)} imports {above}, which are not below engine/{room}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=in_package)

@@ -90,7 +90,7 @@ def _event_loop(machine: Machine) -> Iterator[Finding]:
 
 
 def _cores(machine: Machine) -> Iterator[Finding]:
-    from maid_lab.engine.pool import default_workers
+    from maid_lab.engine.supervision.pool import default_workers
 
     usable = default_workers()
     if usable > 1:

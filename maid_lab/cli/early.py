@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from maid_lab.engine.pool import LocalPool
+    from maid_lab.engine.supervision.pool import LocalPool
 
 __all__ = ["take", "wanted_workers", "warm", "warmed"]
 
@@ -30,7 +30,7 @@ def warm(argv: Sequence[str]) -> None:
     global _pool
     workers = wanted_workers(argv)
     if workers:
-        from maid_lab.engine.pool import LocalPool
+        from maid_lab.engine.supervision.pool import LocalPool
 
         _pool = LocalPool.warm(workers)
 
@@ -52,7 +52,7 @@ def wanted_workers(argv: Sequence[str]) -> int:
     if not argv or argv[0] not in _RUNNING or (len(argv) == 1 and argv[0] == "run") or _IDLE & set(argv):
         return 0
     given = _flag(argv) or os.environ.get("MAID_WORKERS", "") or _configured()
-    from maid_lab.engine.pool import default_workers
+    from maid_lab.engine.supervision.pool import default_workers
 
     try:
         return int(given or 0) or default_workers()

@@ -7,15 +7,15 @@ import json
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from maid_lab.engine.closed_load import ClosedLoad
-from maid_lab.engine.data import DataFeed
-from maid_lab.engine.gate import Gate
 from maid_lab.engine.http.origin import Origins
-from maid_lab.engine.open_load import OpenLoad
-from maid_lab.engine.program import Program
-from maid_lab.engine.request_load import RequestLoad
-from maid_lab.engine.steps import StepCompiler
-from maid_lab.engine.user import UserScope, VirtualUser
+from maid_lab.engine.loads.closed_load import ClosedLoad
+from maid_lab.engine.loads.gate import Gate
+from maid_lab.engine.loads.open_load import OpenLoad
+from maid_lab.engine.loads.request_load import RequestLoad
+from maid_lab.engine.scripts.program import Program
+from maid_lab.engine.scripts.steps import StepCompiler
+from maid_lab.engine.users.data import DataFeed
+from maid_lab.engine.users.user import UserScope, VirtualUser
 from maid_lab.model.dealing import drawing_workers, sets_of
 from maid_lab.model.errors import InvalidInput
 from maid_lab.model.plan import Scenario, Tls, plan_to_json
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
-    from maid_lab.engine.capture import Capture
     from maid_lab.engine.http.connection import Connection
     from maid_lab.engine.http.origin import Base
-    from maid_lab.engine.recorder import Recorder
+    from maid_lab.engine.recording.capture import Capture
+    from maid_lab.engine.recording.recorder import Recorder
     from maid_lab.engine.timers import Timers
     from maid_lab.model.plan import Code, Label, Load, Plan, Segment, Step
 

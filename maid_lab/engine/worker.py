@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from maid_lab.engine.capture import Capture
-from maid_lab.engine.recorder import Recorder
+from maid_lab.engine.recording.capture import Capture
+from maid_lab.engine.recording.recorder import Recorder
 from maid_lab.engine.shard import Shard
 from maid_lab.engine.timers import Timers
 from maid_lab.engine.wire import LEASE_S, SNAPSHOT_S, Message, read_message, write_message

@@ -23,7 +23,7 @@ from maid_lab.store.folders import RunFolder, write_atomically
 from maid_lab.store.slot import RunSlot
 
 if TYPE_CHECKING:
-    from maid_lab.engine.supervisor import RunEnd
+    from maid_lab.engine.supervision.supervisor import RunEnd
     from maid_lab.model.plan import Plan
     from maid_lab.services.planning import Planned
     from maid_lab.services.reports.content import ReportContent

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from maid_lab.engine.supervisor import RunEnd
+    from maid_lab.engine.supervision.supervisor import RunEnd
     from maid_lab.model.capture import CaptureOptions
     from maid_lab.model.control import ControlChange
     from maid_lab.model.plan import Plan
@@ -73,7 +73,7 @@ class LocalEngine:
 
     def warm(self, workers: int) -> Pool:
         """Start worker processes; 0 is one for each core."""
-        from maid_lab.engine.pool import LocalPool
+        from maid_lab.engine.supervision.pool import LocalPool
 
         return LocalPool.warm(workers or None)
 
@@ -89,8 +89,8 @@ class LocalEngine:
         capture: CaptureOptions | None = None,
     ) -> RunSupervisor:
         """Return the supervisor of a run that has not begun."""
-        from maid_lab.engine.pool import LocalPool
-        from maid_lab.engine.supervisor import Supervisor
+        from maid_lab.engine.supervision.pool import LocalPool
+        from maid_lab.engine.supervision.supervisor import Supervisor
 
         if not isinstance(pool, LocalPool):
             raise TypeError(f"the local engine runs on a LocalPool, got {type(pool).__name__}")

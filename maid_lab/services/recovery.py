@@ -19,7 +19,7 @@ from maid_lab.store.folders import RunFolder, run_folders
 from maid_lab.store.slot import RunSlot
 
 if TYPE_CHECKING:
-    from maid_lab.engine.supervisor import RunEnd
+    from maid_lab.engine.supervision.supervisor import RunEnd
 
 __all__ = ["recover"]
 
@@ -81,7 +81,7 @@ def _close(archive: Archive, folder: RunFolder) -> RunRecord | None:
 
 
 def _end_of(folder: RunFolder, record: RunRecord) -> RunEnd:
-    from maid_lab.engine.supervisor import RunEnd
+    from maid_lab.engine.supervision.supervisor import RunEnd
 
     status: dict[str, Any] = folder.read_status() or {}
     last_seen = max((path.stat().st_mtime for path in folder.path.iterdir() if path.name != OPEN_MARK), default=0.0)

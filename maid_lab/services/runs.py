@@ -21,7 +21,7 @@ from maid_lab.services.logs.running import LogWriter
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from maid_lab.engine.supervisor import RunEnd
+    from maid_lab.engine.supervision.supervisor import RunEnd
     from maid_lab.model.control import ControlChange
     from maid_lab.model.plan import Plan
     from maid_lab.model.run_record import RunRecord
@@ -320,7 +320,7 @@ class RunService:
                 await self._door.close()
 
     async def _supervise(self, live: _Live) -> RunEnd:
-        from maid_lab.engine.supervisor import RunEnd
+        from maid_lab.engine.supervision.supervisor import RunEnd
 
         started = datetime.now(UTC)
         try:

@@ -55,7 +55,7 @@ def recording(context: Context) -> Table:
 async def _rate(url: str, seconds: float, *, records: bool) -> float:
     """Run one shard in this process for some seconds and return its requests per second."""
     from maid_lab.engine.http import connection
-    from maid_lab.engine.recorder import Recorder
+    from maid_lab.engine.recording.recorder import Recorder
     from maid_lab.engine.shard import Shard
     from maid_lab.engine.timers import Timers
     from maid_lab.model.plan import HttpStep, Label, Load, Plan, Scenario, Segment, Target

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from maid_lab.cli.early import take, wanted_workers, warmed
-from maid_lab.engine.pool import default_workers as cores
+from maid_lab.engine.supervision.pool import default_workers as cores
 from maid_lab.services.settings import load_settings
 
 

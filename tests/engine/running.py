@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from maid_lab.engine.capture import Capture
-from maid_lab.engine.recorder import Recorder
+from maid_lab.engine.recording.capture import Capture
+from maid_lab.engine.recording.recorder import Recorder
 from maid_lab.engine.shard import Shard
 from maid_lab.engine.timers import Timers
 from maid_lab.model.capture import CaptureOptions

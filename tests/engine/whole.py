@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from maid_lab.engine.pool import LocalPool
-from maid_lab.engine.supervisor import RunEnd, Supervisor
+from maid_lab.engine.supervision.pool import LocalPool
+from maid_lab.engine.supervision.supervisor import RunEnd, Supervisor
 from maid_lab.model.plan import Plan, Segment, Target
 from maid_lab.model.planner import make_plan
 from maid_lab.model.recipe import parse_recipe

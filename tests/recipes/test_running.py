@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from maid_lab.engine.pool import LocalPool
-from maid_lab.engine.supervisor import Supervisor
+from maid_lab.engine.supervision.pool import LocalPool
+from maid_lab.engine.supervision.supervisor import Supervisor
 from maid_lab.model.plan import Plan, Target
 from maid_lab.model.planner import make_plan
 from maid_lab.model.recipe import load_recipe

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from maid_lab.engine.supervisor import RunEnd
+from maid_lab.engine.supervision.supervisor import RunEnd
 from maid_lab.model.capture import CaptureOptions
 from maid_lab.model.control import ControlChange
 from maid_lab.model.plan import HttpStep, Label, Load, Plan, Scenario, Segment, Target

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from maid_lab.engine.events import EventSpool
+from maid_lab.engine.recording.events import EventSpool
 from maid_lab.model.rows import Outcome, Phase, pack_flags
 from maid_lab.store.folders import RunFolder
 from maid_lab.store.parquet import finalise, read_rows

@@ -5,16 +5,16 @@ from __future__ import annotations
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
-from maid_lab.engine.exchange import CappedBody
 from maid_lab.engine.http.head import CHUNKED, UNTIL_CLOSE, Chunks, Head, cached_head, parse_head
 from maid_lab.engine.http.link import WOULD_BLOCK, Link
+from maid_lab.engine.recording.exchange import CappedBody
 from maid_lab.model.rows import FLAG_REUSED, NONE_U32, RECORD_PAIR, RECORD_SIZE, Outcome
 
 if TYPE_CHECKING:
-    from maid_lab.engine.flat import FlatLoop
     from maid_lab.engine.http.operation import HttpOperation
     from maid_lab.engine.http.origin import Origin
-    from maid_lab.engine.user import VirtualUser
+    from maid_lab.engine.scripts.flat import FlatLoop
+    from maid_lab.engine.users.user import VirtualUser
 
 __all__ = ["Connection"]
 

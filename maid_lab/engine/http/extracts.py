@@ -13,7 +13,7 @@ from maid_lab.model.templates import compile_value
 if TYPE_CHECKING:
     from maid_lab.engine.http.cookies import CookieJar
     from maid_lab.engine.http.response import Response
-    from maid_lab.engine.user import VirtualUser
+    from maid_lab.engine.users.user import VirtualUser
     from maid_lab.model.plan import Extract
 
 __all__ = ["CompiledExtract", "compile_extract", "needs_body"]

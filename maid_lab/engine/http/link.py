@@ -19,7 +19,7 @@ from maid_lab.model.rows import Outcome
 if TYPE_CHECKING:
     from maid_lab.engine.http.operation import HttpOperation
     from maid_lab.engine.http.origin import Origin
-    from maid_lab.engine.user import VirtualUser
+    from maid_lab.engine.users.user import VirtualUser
 
 __all__ = ["WOULD_BLOCK", "Link"]
 

@@ -13,7 +13,7 @@ from maid_lab.engine.http.extracts import compile_extract
 from maid_lab.engine.http.extracts import needs_body as extract_needs_body
 from maid_lab.engine.http.request import RequestTemplate
 from maid_lab.engine.http.response import Response
-from maid_lab.engine.ops import PENDING
+from maid_lab.engine.users.ops import PENDING
 from maid_lab.model.errors import MaidError
 from maid_lab.model.rows import FLAG_ATTEMPT_SHIFT, FLAG_REDIRECTED, FLAG_REUSED, NONE_U32, RECORD_SIZE, Outcome
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.head import Head
     from maid_lab.engine.http.origin import Base, Origin
     from maid_lab.engine.http.request import Request
-    from maid_lab.engine.user import VirtualUser
+    from maid_lab.engine.users.user import VirtualUser
     from maid_lab.model.plan import HttpStep
 
 __all__ = ["HttpOperation", "store_cookies"]

@@ -11,14 +11,14 @@ from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
 from maid_lab.engine.http.multipart import Part, boundary_for, encoded
 from maid_lab.engine.http.operation import HttpOperation
 from maid_lab.engine.http.request import Request, RequestTemplate
-from maid_lab.engine.parallel import flock_of
+from maid_lab.engine.users.parallel import flock_of
 from maid_lab.model.errors import MaidError
 from maid_lab.model.templates import compile_value
 
 if TYPE_CHECKING:
     from maid_lab.engine.http.response import Response
-    from maid_lab.engine.parallel import Branch
-    from maid_lab.engine.user import VirtualUser
+    from maid_lab.engine.users.parallel import Branch
+    from maid_lab.engine.users.user import VirtualUser
     from maid_lab.model.plan import FormStep, HttpStep
 
 __all__ = ["FormOperation", "PageLoad", "asset_urls", "keep_page"]

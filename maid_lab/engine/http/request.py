@@ -16,7 +16,7 @@ from maid_lab.model.templates import compile_value
 
 if TYPE_CHECKING:
     from maid_lab.engine.http.origin import Origin
-    from maid_lab.engine.user import VirtualUser
+    from maid_lab.engine.users.user import VirtualUser
     from maid_lab.model.plan import HttpStep
 
 __all__ = ["Request", "RequestTemplate"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.connection import Connection
     from maid_lab.engine.http.head import Head
     from maid_lab.engine.http.request import Request
-    from maid_lab.engine.user import VirtualUser
+    from maid_lab.engine.users.user import VirtualUser
     from maid_lab.model.plan import EventStream, HttpStep
 
 __all__ = ["CapturingStreamOperation", "StreamOperation", "StreamResponse"]

@@ -1,0 +1,1 @@
+"""Scenarios written as functions: tasks, the user object, its requests."""

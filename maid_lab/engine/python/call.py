@@ -12,8 +12,8 @@ from asyncio import CancelledError, current_task
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
-from maid_lab.engine.ops import PENDING
 from maid_lab.engine.python.answer import Answer, RequestFailed
+from maid_lab.engine.users.ops import PENDING
 
 if TYPE_CHECKING:
     import asyncio

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maid_lab.engine.ops import Abandon, Cut, EndUser
-from maid_lab.engine.program import Program
 from maid_lab.engine.python.loading import load_scenario
 from maid_lab.engine.python.runtime import Book
 from maid_lab.engine.python.user import Run
+from maid_lab.engine.scripts.program import Program
+from maid_lab.engine.users.ops import Abandon, Cut, EndUser
 from maid_lab.model.rows import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from maid_lab.engine.data import DataFeed
-    from maid_lab.engine.program import Script
     from maid_lab.engine.python.runtime import CodeRuntime
-    from maid_lab.engine.steps import StepCompiler
-    from maid_lab.engine.user import VirtualUser
+    from maid_lab.engine.scripts.program import Script
+    from maid_lab.engine.scripts.steps import StepCompiler
+    from maid_lab.engine.users.data import DataFeed
+    from maid_lab.engine.users.user import VirtualUser
     from maid_lab.model.plan import Plan, Scenario
 
 __all__ = ["PythonProgram"]

@@ -11,18 +11,18 @@ from asyncio import current_task
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from maid_lab.engine.ops import PENDING, Abandon, Cut
 from maid_lab.engine.python.answer import Answer, RequestFailed, write_answer
 from maid_lab.engine.python.call import LaneWaiter, Waiter
-from maid_lab.engine.user import VirtualUser
+from maid_lab.engine.users.ops import PENDING, Abandon, Cut
+from maid_lab.engine.users.user import VirtualUser
 from maid_lab.model.rows import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from maid_lab.engine.program import Program
     from maid_lab.engine.python.face import User
     from maid_lab.engine.python.template import Values
+    from maid_lab.engine.scripts.program import Program
     from maid_lab.engine.shard import Shard
     from maid_lab.model.scenarios import UserFunction
 

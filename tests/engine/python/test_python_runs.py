@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from maid_lab.engine.supervisor import Supervisor
+from maid_lab.engine.supervision.supervisor import Supervisor
 from maid_lab.model.errors import EngineFailure
 from maid_lab.model.plan import Code
 from tests.engine.python import users

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from maid_lab.cli.log_options import LOG_SETTINGS
-from maid_lab.engine.exchange import KEPT_BYTES
+from maid_lab.engine.recording.exchange import KEPT_BYTES
 from maid_lab.model.capture import CaptureOptions
 from maid_lab.services.logs.fields import FIELDS, FLAGS, FORMATS
 from tests.services.logs.examples import PAGE, examples, page_with

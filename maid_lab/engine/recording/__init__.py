@@ -1,0 +1,1 @@
+"""What a worker keeps: rows, messages of streams, live counts, exchanges for the logs."""

@@ -1,0 +1,1 @@
+"""Scenarios compiled to the scripts that users are stepped through."""

@@ -1,0 +1,1 @@
+"""The process that watches a run: workers, snapshots, thresholds, live control, the end."""
