@@ -9,7 +9,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, Missing
 from maid_lab.model.states import RunStatus
@@ -30,17 +30,26 @@ if TYPE_CHECKING:
     from maid_lab.services.bundled import BundledTargets
     from maid_lab.services.bus import Bus
     from maid_lab.services.code import CodeSource
-    from maid_lab.services.door import Door
     from maid_lab.services.engines import Engine, Pool, RunSupervisor, StopMode
     from maid_lab.services.planning import Planned, Planner
     from maid_lab.services.policy import TargetGate
     from maid_lab.services.settings import Settings
 
-__all__ = ["RunService"]
+__all__ = ["Doorway", "RunService"]
 
 log = logging.getLogger(__name__)
 
 _RECALLED_PLANS: Final = 16
+
+
+class Doorway(Protocol):
+    """A way in for other processes while a run is under way."""
+
+    async def open(self) -> None:
+        """Let them in."""
+
+    async def close(self) -> None:
+        """Let nobody in any more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -100,9 +109,9 @@ class RunService:
         self._planned: dict[str, Planned] = {}
         self._live: _Live | None = None
         self._finished: dict[str, RunRecord] = {}
-        self._door: Door | None = None
+        self._door: Doorway | None = None
 
-    def open_to(self, door: Door) -> None:
+    def open_to(self, door: Doorway) -> None:
         """Open a door to other processes whenever a run is under way."""
         self._door = door
 

@@ -11,7 +11,7 @@ from maid_lab.engine.recording.exchange import CappedBody
 from maid_lab.model.rows import FLAG_REUSED, NONE_U32, RECORD_PAIR, RECORD_SIZE, Outcome
 
 if TYPE_CHECKING:
-    from maid_lab.engine.http.operation import HttpOperation
+    from maid_lab.engine.http.asking import Asking
     from maid_lab.engine.http.origin import Origin
     from maid_lab.engine.scripts.flat import FlatLoop
     from maid_lab.engine.users.user import VirtualUser
@@ -66,7 +66,7 @@ class Connection(Link):
 
     # ---- sending
 
-    def exchange(self, operation: HttpOperation, wire: bytes, intended: int) -> None:
+    def exchange(self, operation: Asking, wire: bytes, intended: int) -> None:
         """Send one request; the outcome is recorded and the user goes on when the answer is there or has failed."""
         self.operation = operation
         self.intended = intended
@@ -157,7 +157,7 @@ class Connection(Link):
                 return
         self._receive(data)
 
-    def _whole(self, operation: HttpOperation, head: Head, data: bytes, end: int) -> None:
+    def _whole(self, operation: Asking, head: Head, data: bytes, end: int) -> None:
         """Take an answer that came in one piece: what `_receive` and all behind it would do, without their questions."""
         self.last_read = now = monotonic_ns()
         if self.first_byte < 0:

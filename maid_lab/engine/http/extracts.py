@@ -60,7 +60,7 @@ def _finder(extract: Extract) -> Callable[[Response, CookieJar | None], list[Any
         return lambda response, _jar: find(response.json)
     if extract.source in ("css", "xpath"):
         select = (compile_css if extract.source == "css" else compile_xpath)(extract.expr, extract.attr)
-        return lambda response, _jar: select(response)
+        return lambda response, _jar: select(response.document)
     if extract.source == "regex":
         pattern = re.compile(extract.expr)
         group = min(extract.group, pattern.groups)

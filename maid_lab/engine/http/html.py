@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from maid_lab.engine.http.response import Response
+from typing import Any
 
 __all__ = ["Selection", "compile_css", "compile_xpath", "document_of"]
 
-#: What a selector finds in an answer.
-Selection = Callable[["Response"], list[Any]]
+#: What a selector finds below the root element of a document.
+Selection = Callable[[Any], list[Any]]
 
 
-def document_of(response: Response) -> Any:
-    """Return the root element of an answer's HTML, or of its XML when it says that it is XML.
+def document_of(content_type: str, body: bytes, text: str) -> Any:
+    """Return the root element of HTML, or of XML when the content type says that it is XML.
 
     Raises
     ------
@@ -24,13 +21,13 @@ def document_of(response: Response) -> Any:
     """
     from lxml import etree, html
 
-    content_type = (response.header("content-type") or "").lower()
+    kind = content_type.lower()
     try:
-        if "xml" in content_type and "html" not in content_type:
+        if "xml" in kind and "html" not in kind:
             # Nothing is fetched or expanded for a document that asks for it.
             parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
-            return etree.fromstring(response.body, parser)
-        return html.document_fromstring(response.text)
+            return etree.fromstring(body, parser)
+        return html.document_fromstring(text)
     except (etree.LxmlError, ValueError):
         raise ValueError("the body is no HTML or XML") from None
 
@@ -50,7 +47,7 @@ def compile_css(selector: str, attribute: str = "") -> Selection:
         find = CSSSelector(selector, translator="html")
     except SelectorError as error:
         raise ValueError(f"{selector!r} is not a CSS selector: {error}") from None
-    return lambda response: _values(find(response.document), attribute)
+    return lambda document: _values(find(document), attribute)
 
 
 def compile_xpath(path: str, attribute: str = "") -> Selection:
@@ -68,9 +65,9 @@ def compile_xpath(path: str, attribute: str = "") -> Selection:
     except etree.XPathSyntaxError as error:
         raise ValueError(f"{path!r} is not an XPath expression: {error}") from None
 
-    def select(response: Response) -> list[Any]:
+    def select(document: Any) -> list[Any]:
         try:
-            found = find(response.document)
+            found = find(document)
         except etree.XPathError as error:
             raise ValueError(f"XPath {path}: {error}") from None
         return _values(found if isinstance(found, list) else [found], attribute)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from maid_lab.model.rows import Outcome
 
 if TYPE_CHECKING:
-    from maid_lab.engine.http.operation import HttpOperation
+    from maid_lab.engine.http.asking import Asking
     from maid_lab.engine.http.origin import Origin
     from maid_lab.engine.users.user import VirtualUser
 
@@ -39,7 +39,7 @@ class Link:
 
     Attributes
     ----------
-    operation : HttpOperation or None
+    operation : Asking or None
         The request being exchanged; None while the connection is idle.
     start : int
         When connecting, or the request, began; monotonic ns.
@@ -58,7 +58,7 @@ class Link:
     def __init__(self, origin: Origin, user: VirtualUser) -> None:
         self.origin = origin
         self.user = user
-        self.operation: HttpOperation | None = None
+        self.operation: Asking | None = None
         self._loop = user.shard.loop
         self._socket: Any = None
         self._fd = -1
@@ -88,7 +88,7 @@ class Link:
 
     # ---- connecting
 
-    def open(self, operation: HttpOperation, wire: bytes, intended: int) -> None:
+    def open(self, operation: Asking, wire: bytes, intended: int) -> None:
         """Connect, then send the request; connecting counts as part of its service time."""
         self.operation = operation
         self.intended = intended
@@ -204,7 +204,7 @@ class Link:
 
     # ---- errors, translated once
 
-    def _broken_if(self, operation: HttpOperation, error: OSError) -> None:
+    def _broken_if(self, operation: Asking, error: OSError) -> None:
         if self.operation is operation and self._stage != "closed":
             self._broken(error)
 
@@ -218,7 +218,7 @@ class Link:
         else:
             self.fail(Outcome.RESET, f"the connection broke: {error.strerror or error}")
 
-    def _connect_failed(self, operation: HttpOperation | None, code: int) -> None:
+    def _connect_failed(self, operation: Asking | None, code: int) -> None:
         if self.operation is not operation:
             return
         self.fail(Outcome.CONNECT_ERROR, f"{self.origin!r}: {_CONNECT_ADVICE.get(code) or os.strerror(code)}")

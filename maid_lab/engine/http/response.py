@@ -127,7 +127,7 @@ class Response:
             If it has none.
         """
         if self._document is None:
-            self._document = document_of(self)
+            self._document = document_of(self.header("content-type") or "", self.body, self.text)
         return self._document
 
     @property

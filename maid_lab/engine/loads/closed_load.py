@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from maid_lab.engine.loads.gate import Gate
-    from maid_lab.engine.scripts.program import Program
-    from maid_lab.engine.shard import Shard
+    from maid_lab.engine.loads.host import LoadHost
+    from maid_lab.engine.users.parts import Compiled
     from maid_lab.engine.users.user import VirtualUser
     from maid_lab.model.plan import Load, Segment
 
@@ -31,13 +31,13 @@ class ClosedLoad:
 
     Parameters
     ----------
-    shard : Shard
+    shard : LoadHost
         The worker's part of the run.
     load : Load
         A load of model `users` or `iterations`.
     """
 
-    def __init__(self, shard: Shard, load: Load) -> None:
+    def __init__(self, shard: LoadHost, load: Load) -> None:
         self._shard = shard
         self._load = load
         self.agenda = Agenda(shard.timers)
@@ -138,10 +138,10 @@ class ClosedLoad:
         else:
             user.start(mixed(user, self._next_program, may_iterate, self._pace_ns), now)
 
-    def _program(self, number: int) -> Program:
+    def _program(self, number: int) -> Compiled:
         return self._shard.programs[self._choose(number)]
 
-    def _next_program(self) -> Program:
+    def _next_program(self) -> Compiled:
         """Return the scenario of the next iteration: each worker walks the whole order, so that shares hold whatever their number."""
         number = self._drawn
         self._drawn += 1

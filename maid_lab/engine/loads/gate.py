@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from maid_lab.engine.loads.throttle import Throttle
 from maid_lab.engine.users.ops import PENDING
 from maid_lab.model.rows import Outcome
 
 if TYPE_CHECKING:
-    from maid_lab.engine.http.operation import HttpOperation
-    from maid_lab.engine.shard import Shard
+    from maid_lab.engine.loads.host import LoadHost
     from maid_lab.engine.timers import Timer
+    from maid_lab.engine.users.parts import Sendable
     from maid_lab.engine.users.user import VirtualUser
 
 __all__ = ["Gate", "Held"]
@@ -26,13 +26,13 @@ class Gate:
 
     Parameters
     ----------
-    shard : Shard
+    shard : LoadHost
         The worker's part of the run. What belongs to setup and teardown is never held back.
     rate_per_s : float
         Ceiling of starts per second over all workers; 0 for none.
     """
 
-    def __init__(self, shard: Shard, rate_per_s: float = 0.0) -> None:
+    def __init__(self, shard: LoadHost, rate_per_s: float = 0.0) -> None:
         self._shard = shard
         self._held: deque[Held] = deque()
         self._timer: Timer | None = None
@@ -67,7 +67,7 @@ class Gate:
                 held.user.ready_ns = now
             self._rearm()
 
-    def holds_back(self, user: VirtualUser, operation: HttpOperation) -> bool:
+    def holds_back(self, user: VirtualUser, operation: Sendable) -> bool:
         """Return whether the request has to wait; when it does, the gate sends it in its turn."""
         if self._shard.label(operation.label).section in _SECTIONS_EXEMPT:
             return False
@@ -129,9 +129,11 @@ class Held:
 
     __slots__ = ("_life", "_operation", "is_cancelled", "user")
 
-    is_request: ClassVar[Literal[True]] = True
+    is_request: ClassVar[bool] = True
+    #: Its turn has no time of its own; see `Waiting`.
+    due_ns: ClassVar[int] = 0
 
-    def __init__(self, user: VirtualUser, operation: HttpOperation) -> None:
+    def __init__(self, user: VirtualUser, operation: Sendable) -> None:
         self.user = user
         self._operation = operation
         self._life = user.life

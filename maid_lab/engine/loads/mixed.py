@@ -9,14 +9,14 @@ from maid_lab.engine.users.ops import EndRun, EndUser, Until
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from maid_lab.engine.scripts.program import Program
+    from maid_lab.engine.users.parts import Compiled
     from maid_lab.engine.users.user import VirtualUser
 
 __all__ = ["mixed"]
 
 
 def mixed(
-    user: VirtualUser, choose: Callable[[], Program], may_iterate: Callable[[VirtualUser], bool], pace_ns: int
+    user: VirtualUser, choose: Callable[[], Compiled], may_iterate: Callable[[VirtualUser], bool], pace_ns: int
 ) -> Generator[Any, Any, None]:
     """Life of a user that draws a scenario for each iteration.
 
@@ -34,7 +34,7 @@ def mixed(
     pace_ns : int
         Minimum time between starts of iterations, ns; a scenario's own pace counts when it is longer.
     """
-    taken: list[Program] = []
+    taken: list[Compiled] = []
     try:
         while may_iterate(user):
             program = choose()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.cookies import CookieJar
     from maid_lab.engine.loads.agenda import Agenda
     from maid_lab.engine.loads.gate import Gate
-    from maid_lab.engine.shard import Shard
+    from maid_lab.engine.loads.host import LoadHost
     from maid_lab.engine.users.user import VirtualUser
     from maid_lab.model.plan import Load, Segment
 
@@ -39,13 +39,13 @@ class OpenLoad:
 
     Parameters
     ----------
-    shard : Shard
+    shard : LoadHost
         The worker's part of the run.
     load : Load
         A load of model `rate` that counts iterations.
     """
 
-    def __init__(self, shard: Shard, load: Load) -> None:
+    def __init__(self, shard: LoadHost, load: Load) -> None:
         self._shard = shard
         self._load = load
         self._limit = share_of(load.max_users, shard.worker, shard.workers)

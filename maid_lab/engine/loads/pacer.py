@@ -11,7 +11,7 @@ from maid_lab.model.schedules import Arrivals, recorded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from maid_lab.engine.shard import Shard
+    from maid_lab.engine.loads.host import LoadHost
     from maid_lab.model.plan import Load, Segment
 
 __all__ = ["Pacer"]
@@ -26,7 +26,7 @@ class Pacer:
 
     Parameters
     ----------
-    shard : Shard
+    shard : LoadHost
         The worker's part of the run.
     load : Load
         A load of model `rate`.
@@ -39,7 +39,7 @@ class Pacer:
         What the load has to do and when, its starts among it.
     """
 
-    def __init__(self, shard: Shard, load: Load, release: Callable[[int, int], None]) -> None:
+    def __init__(self, shard: LoadHost, load: Load, release: Callable[[int, int], None]) -> None:
         self._release = release
         self.agenda = Agenda(shard.timers)
         self._start_at_ns = int(load.start_at_s * _NS)

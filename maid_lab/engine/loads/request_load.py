@@ -17,10 +17,10 @@ from maid_lab.model.schedules import ScenarioChoice, share_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from maid_lab.engine.http.operation import HttpOperation
     from maid_lab.engine.loads.agenda import Agenda
     from maid_lab.engine.loads.gate import Gate
-    from maid_lab.engine.shard import Shard
+    from maid_lab.engine.loads.host import LoadHost
+    from maid_lab.engine.users.parts import Sendable
     from maid_lab.engine.users.user import VirtualUser
     from maid_lab.model.plan import Load, Segment
 
@@ -39,19 +39,19 @@ class RequestLoad:
 
     Parameters
     ----------
-    shard : Shard
+    shard : LoadHost
         The worker's part of the run.
     load : Load
         A load of model `rate` that counts requests.
     """
 
-    def __init__(self, shard: Shard, load: Load) -> None:
+    def __init__(self, shard: LoadHost, load: Load) -> None:
         self._shard = shard
         self._load = load
         self._limit = share_of(load.max_users, shard.worker, shard.workers)
         self._choose = ScenarioChoice(load.order, shard.plan.seed, each_loop=load.random_each_loop)
         self._pace_ns = int(load.pace_s * _NS)
-        self._ready: deque[tuple[VirtualUser, HttpOperation, int]] = deque()
+        self._ready: deque[tuple[VirtualUser, Sendable, int]] = deque()
         self._users: set[VirtualUser] = set()
         #: Slots of users that were made for them and have not come to their first request yet, with the think time they had by then.
         self._granted: dict[VirtualUser, tuple[int, int, int]] = {}
@@ -133,7 +133,7 @@ class RequestLoad:
         self._granted[user] = (number, due, user.think_ns)
         self._begin(user)
 
-    def _send(self, user: VirtualUser, operation: HttpOperation, due: int) -> None:
+    def _send(self, user: VirtualUser, operation: Sendable, due: int) -> None:
         user.ready_ns = due
         gate = self._shard.gate
         if gate is not None and gate.holds_back(user, operation):
@@ -141,7 +141,7 @@ class RequestLoad:
         if operation.send(user) is not PENDING:
             user.step(False)  # noqa: FBT003 - the result of the operation
 
-    def holds_back(self, user: VirtualUser, operation: HttpOperation) -> bool:
+    def holds_back(self, user: VirtualUser, operation: Sendable) -> bool:
         """Let a request wait for its slot; the gate of this load's users."""
         if self._shard.label(operation.label).section != _SLOTTED:
             gate = self._shard.gate

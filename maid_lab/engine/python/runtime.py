@@ -16,7 +16,7 @@ from maid_lab.model.plan import HttpStep, Label, Timeouts, Tls
 if TYPE_CHECKING:
     from maid_lab.engine.http.origin import Base
     from maid_lab.engine.python.user import CodeUser
-    from maid_lab.engine.shard import Shard
+    from maid_lab.engine.users.context import WorkerContext
     from maid_lab.model.plan import Scenario
     from maid_lab.model.scenarios import ScenarioFunction
 
@@ -39,11 +39,11 @@ class CodeRuntime:
 
     Parameters
     ----------
-    shard : Shard
+    shard : WorkerContext
         The worker's part of the run.
     """
 
-    def __init__(self, shard: Shard) -> None:
+    def __init__(self, shard: WorkerContext) -> None:
         self.shard = shard
         self.captures = shard.capture is not None and shard.capture.options.requests
         #: Users whose Task lives.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.python.face import User
     from maid_lab.engine.python.template import Values
     from maid_lab.engine.scripts.program import Program
-    from maid_lab.engine.shard import Shard
+    from maid_lab.engine.users.context import WorkerContext
     from maid_lab.model.scenarios import UserFunction
 
 __all__ = ["CodeUser", "Lane", "LeaveIteration", "Run"]
@@ -107,7 +107,7 @@ class CodeUser(VirtualUser):
         "values",
     )
 
-    def __init__(self, shard: Shard, number: int, program: Program, *, flags: int, on_end: Callable[[VirtualUser], None]) -> None:
+    def __init__(self, shard: WorkerContext, number: int, program: Program, *, flags: int, on_end: Callable[[VirtualUser], None]) -> None:
         super().__init__(shard, number, program, flags=flags, on_end=on_end)
         from maid_lab.engine.python.face import User
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from maid_lab.engine.http.operation import HttpOperation
+    from collections.abc import Sequence
+
+    from maid_lab.engine.http.asking import Asking
     from maid_lab.engine.http.origin import Origin
     from maid_lab.engine.http.request import Request
 
@@ -25,7 +27,7 @@ class FlatLoop:
     ----------
     label : int
         Label of the iteration rows.
-    operations : list of HttpOperation
+    operations : list of Asking
         The steps in order.
     known : list of (Request, bytes, Origin)
         What each of them sends.
@@ -33,7 +35,7 @@ class FlatLoop:
 
     __slots__ = ("label", "length", "only_wire", "operations", "request_label", "requests", "wires")
 
-    def __init__(self, label: int, operations: list[HttpOperation], known: list[tuple[Request, bytes, Origin]]) -> None:
+    def __init__(self, label: int, operations: Sequence[Asking], known: list[tuple[Request, bytes, Origin]]) -> None:
         self.label = label
         self.length = len(operations)
         self.operations = operations

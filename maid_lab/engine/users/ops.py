@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from maid_lab.engine.users.user import VirtualUser
 
-__all__ = ["PENDING", "Abandon", "Cut", "EndRun", "EndUser", "Operation", "Pause", "Until", "think_seconds"]
+__all__ = ["PENDING", "Abandon", "Cut", "EndRun", "EndUser", "Operation", "Pause", "Sleeper", "Until", "think_seconds"]
 
 
 class _Pending:
@@ -31,8 +30,23 @@ PENDING: Final = _Pending()
 class Operation(Protocol):
     """What a script may yield."""
 
-    def begin(self, user: VirtualUser) -> Any:
+    def begin(self, user: Any) -> Any:
         """Start for `user`; return the result or `PENDING`."""
+
+
+class Sleeper(Protocol):
+    """What a pause needs of a user."""
+
+    scope: Any
+    ready_ns: int
+    think_ns: int
+
+    @property
+    def rng(self) -> Random:
+        """The user's random stream."""
+
+    def sleep_until(self, due_ns: int) -> Any:
+        """Wait until a moment of the monotonic clock."""
 
 
 class Abandon(Exception):
@@ -73,7 +87,7 @@ class Pause:
         self._high = high
         self._dist = dist
 
-    def begin(self, user: VirtualUser) -> Any:
+    def begin(self, user: Sleeper) -> Any:
         """Sleep, or go on at once when the drawn time is nothing."""
         low = self._low(user.scope) if callable(self._low) else self._low
         high = self._high(user.scope) if callable(self._high) else self._high
@@ -93,7 +107,7 @@ class Until:
     def __init__(self, due_ns: int) -> None:
         self._due_ns = due_ns
 
-    def begin(self, user: VirtualUser) -> Any:
+    def begin(self, user: Sleeper) -> Any:
         """Sleep until then."""
         return user.sleep_until(self._due_ns)
 

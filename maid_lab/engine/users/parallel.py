@@ -17,9 +17,7 @@ from maid_lab.model.rows import Outcome
 if TYPE_CHECKING:
     from maid_lab.engine.http.cookies import CookieJar
     from maid_lab.engine.http.origin import Base
-    from maid_lab.engine.http.response import Response
-    from maid_lab.engine.loads.gate import Gate
-    from maid_lab.engine.scripts.program import Program
+    from maid_lab.engine.users.parts import Compiled, RequestGate
 
 __all__ = ["Branch", "Flock", "ParallelOperation", "Part", "flock_of"]
 
@@ -64,7 +62,7 @@ class Branch(VirtualUser):
         return self._owner.number
 
     @property
-    def program(self) -> Program:  # type: ignore[override]
+    def program(self) -> Compiled:  # type: ignore[override]
         """The user's scenario."""
         return self._owner.program
 
@@ -108,12 +106,12 @@ class Branch(VirtualUser):
         self._owner.base = base
 
     @property
-    def page(self) -> Response | None:
+    def page(self) -> Any:
         """The last HTML page of the user's iteration."""
         return self._owner.page
 
     @page.setter
-    def page(self, page: Response | None) -> None:
+    def page(self, page: Any) -> None:
         self._owner.page = page
 
     @property
@@ -126,7 +124,7 @@ class Branch(VirtualUser):
         """The user's random stream."""
         return self._owner.rng
 
-    def use_gate(self, gate: Gate | None) -> None:
+    def use_gate(self, gate: RequestGate | None) -> None:
         """Leave it to the user."""
 
 
@@ -148,7 +146,7 @@ class Flock:
         self._life = 0
         self._is_starting = False
         self._runs = False
-        self.end: Abandon | None = None
+        self.end: Exception | None = None
 
     def run(self, parts: Iterable[Part], limit: int) -> Any:
         """Run parts, at most `limit` at once; returns the result when all have ended already, else `PENDING`."""
@@ -245,9 +243,10 @@ class ParallelOperation:
 
 def flock_of(user: VirtualUser) -> Flock:
     """Return the user's branches."""
-    if user.flock is None:
-        user.flock = Flock(user)
-    return user.flock
+    flock = user.flock
+    if not isinstance(flock, Flock):
+        flock = user.flock = Flock(user)
+    return flock
 
 
 def _part(items: list[Any], run: Callable[[list[Any], VirtualUser], Generator[Any, Any, None]]) -> Part:

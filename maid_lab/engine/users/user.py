@@ -17,17 +17,10 @@ from maid_lab.model.rows import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from maid_lab.engine.http.connection import Connection
     from maid_lab.engine.http.cookies import CookieJar
     from maid_lab.engine.http.origin import Base, Origin
-    from maid_lab.engine.http.response import Response
-    from maid_lab.engine.loads.gate import Gate, Held
-    from maid_lab.engine.loads.request_load import RequestLoad
-    from maid_lab.engine.scripts.flat import FlatLoop
-    from maid_lab.engine.scripts.program import Program
-    from maid_lab.engine.shard import Shard
-    from maid_lab.engine.timers import Timer
-    from maid_lab.engine.users.parallel import Flock
+    from maid_lab.engine.users.context import WorkerContext
+    from maid_lab.engine.users.parts import Branches, Compiled, RequestGate, Waiting
     from maid_lab.model.plan import Tls
 
 __all__ = ["UserScope", "VirtualUser"]
@@ -41,6 +34,17 @@ class UserScope(Scope):
     def __init__(self, user: VirtualUser) -> None:
         self._user = user
         super().__init__()
+        context = user.shard
+        self.params = context.parameters
+        self.secrets = context.secrets
+        self.vars = dict(context.variables)
+        self.row = {}
+        self.data = {}
+        self.vu = {"id": user.number, "scenario": user.program.scenario.name}
+        self.iter = 0
+        self.run = context.run_values()
+        self.last = {}
+        self.seq = context.next_in
 
     @property
     def rng(self) -> Random:
@@ -103,16 +107,17 @@ class VirtualUser:
         "waits_for_slot",
     )  # fmt: skip
 
-    def __init__(self, shard: Shard, number: int, program: Program, *, flags: int, on_end: Callable[[VirtualUser], None]) -> None:
+    def __init__(self, shard: WorkerContext, number: int, program: Compiled, *, flags: int, on_end: Callable[[VirtualUser], None]) -> None:
         self.shard = shard
         self.number = number
         self.program = program
         self.flags = flags
         self.on_end = on_end
-        self.connections: dict[Origin, Connection] = {}
+        #: Open connections; which class they are of is the operation's choice.
+        self.connections: dict[Origin, Any] = {}
         self.jar: CookieJar | None = None
         #: What holds requests back before they are sent.
-        self.gate: Gate | RequestLoad | None = shard.gate
+        self.gate: RequestGate | None = shard.gate
         #: No cookies to send and nothing that holds requests back: constant requests may go out as they are.
         self.is_plain = shard.gate is None and not shard.max_requests
         self.base: Base | None = shard.base_of(program.scenario, number)
@@ -129,18 +134,18 @@ class VirtualUser:
         self.life = 0
         self.ready_ns = 0
         self.request: Any = None
-        self.timer: Timer | Held | None = None
-        self.flat: FlatLoop | None = None
+        self.timer: Waiting | None = None
+        self.flat: Any = None
         #: Branches that run at the same time, once there were some.
-        self.flock: Flock | None = None
+        self.flock: Branches | None = None
         #: The last HTML page of the iteration, where the plan has a use for it.
-        self.page: Response | None = None
+        self.page: Any = None
         self.position = 0
         self._rng: Random | None = None
         self._rng_key = -1
         self._generator: Generator[Any, Any, None] | None = None
         self._send: Callable[[Any], Any] = _not_started
-        self.scope = shard.scope_for(self)
+        self.scope = UserScope(self)
 
     # ---- being stepped
 
@@ -229,7 +234,7 @@ class VirtualUser:
             generator.close()
             self.on_end(self)
 
-    def take(self, program: Program) -> None:
+    def take(self, program: Compiled) -> None:
         """Go on with another scenario, as the same user with the same session."""
         if program is not self.program:
             self.program = program
@@ -243,7 +248,7 @@ class VirtualUser:
         for connection in tuple(self.connections.values()):
             connection.close()
 
-    def use_gate(self, gate: Gate | None) -> None:
+    def use_gate(self, gate: RequestGate | None) -> None:
         """Let another gate hold back the user's requests, or none."""
         self.gate = gate
         self.is_plain = gate is None and not self.shard.max_requests and self.jar is None
