@@ -6,6 +6,7 @@ import json
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from maid_lab.engine.http.origin import Origins
 from maid_lab.engine.loads.closed_load import ClosedLoad
 from maid_lab.engine.loads.gate import Gate
 from maid_lab.engine.loads.open_load import OpenLoad
@@ -32,12 +33,12 @@ _USERS_EVERY_NS: Final = 5_000_000
 
 
 class Shard(WorkerContext):
-    """Part of a plan that one worker runs; its parameters are those of `WorkerContext`."""
+    """Part of a plan that one worker runs; its parameters are those of `WorkerContext` but for the addresses, which are the plan's."""
 
     gate: Gate | None
 
     def __init__(self, plan: Plan, **context: Any) -> None:
-        super().__init__(plan, **context)
+        super().__init__(plan, origins=Origins(plan.targets), **context)
         self.is_ending = False
         self.gate = Gate(self, plan.throttle_per_s) if plan.throttle_per_s else None
         self._feeds = self._feeds_of(plan)

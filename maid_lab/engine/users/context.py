@@ -6,7 +6,6 @@ import hashlib
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from maid_lab.engine.http.origin import Origins
 from maid_lab.model.errors import InvalidInput
 from maid_lab.model.schedules import share_of
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
-    from maid_lab.engine.http.origin import Base
+    from maid_lab.engine.http.origin import Base, Origins
     from maid_lab.engine.recording.recorder import Recorder
     from maid_lab.engine.timers import Timers
     from maid_lab.engine.users.parts import RequestGate
@@ -36,6 +35,8 @@ class WorkerContext:
         Which share of users and starts.
     loop, recorder, timers
         The worker's loop and what writes rows and wakes users.
+    origins : Origins
+        Addresses that requests may go to.
     secrets : mapping of str to str
         Values of secret parameters.
     log : callable
@@ -63,6 +64,7 @@ class WorkerContext:
         loop: asyncio.AbstractEventLoop,
         recorder: Recorder,
         timers: Timers,
+        origins: Origins,
         secrets: Mapping[str, str],
         log: Callable[[str, str], None],
         capture: Any = None,
@@ -89,7 +91,7 @@ class WorkerContext:
         self.variables: dict[str, Any] = dict(plan.variables)
         self.parameters: dict[str, Any] = dict(plan.parameters)
         self.secrets = dict(secrets)
-        self.origins = Origins(plan.targets)
+        self.origins = origins
         self._bases = [(self.origins.base(target.base_url), target.weight) for target in plan.targets if target.weight > 0]
         self._base_order = [index for index, (_, weight) in enumerate(self._bases) for _ in range(weight)]
         self._sequences: dict[str, int] = {}

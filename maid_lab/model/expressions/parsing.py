@@ -1,301 +1,48 @@
-"""Expressions of recipes: parsed once to a frozen tree, compiled once to closures.
-
-The grammar is that of the recipe document, section 2.
-There is no way from an expression to Python attributes, files, the environment or the clock's zone.
-Worker processes import this module, so it imports nothing heavy.
-"""
+"""The parser of expressions: text to tree, by recursive descent."""
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from maid_lab.model.expressions.nodes import (
+    Binary,
+    Call,
+    ExpressionError,
+    Index,
+    ListOf,
+    Literal,
+    Member,
+    Name,
+    Node,
+    Pipe,
+    Unary,
+    UnknownCallee,
+    children_of,
+)
 from maid_lab.model.functions import FILTERS, FUNCTIONS
 
-__all__ = [
-    "Binary", "Call", "Expression", "ExpressionError", "Index", "ListOf", "Literal", "Member", "MissingValue", "Name", "Pipe", "Scope",
-    "Unary", "UnknownCallee", "parse_expression",
-]  # fmt: skip
+__all__ = ["MAX_LENGTH", "parse"]
 
 MAX_LENGTH: Final = 1000
 MAX_DEPTH: Final = 16
 #: Longest way from the root of a tree to a leaf; chains make trees as deep as brackets do, and every use of a tree recurses.
 MAX_HEIGHT: Final = 64
 
-Evaluate = Callable[["Scope"], Any]
 
+def parse(text: str) -> Node:
+    """Return the tree of an expression.
 
-class ExpressionError(ValueError):
-    """An expression that does not follow the grammar.
-
-    Attributes
-    ----------
-    offset : int
-        Where in the text, counted from 0.
+    Raises
+    ------
+    ExpressionError
+        With the offset of what does not fit.
     """
-
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
-        self.offset = offset
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.args[0], self.offset)
-
-
-class UnknownCallee(ExpressionError):
-    """A function or filter that there is not."""
-
-
-class MissingValue(ValueError):
-    """A name, key or index that is not there."""
-
-
-class Scope:
-    """What an expression sees while it is evaluated."""
-
-    __slots__ = ("data", "iter", "last", "params", "rng", "row", "run", "secrets", "seq", "vars", "vu")
-
-    def __init__(self) -> None:
-        self.params: Mapping[str, Any] = {}
-        self.secrets: Mapping[str, Any] = {}
-        self.vars: dict[str, Any] = {}
-        self.row: Mapping[str, Any] = {}
-        self.data: dict[str, Any] = {}
-        self.vu: Mapping[str, Any] = {}
-        self.iter: int = 0
-        self.run: Mapping[str, Any] = {}
-        self.last: Mapping[str, Any] = {}
-        self.rng: Any = None
-        self.seq: Callable[[str], int] | None = None
-
-
-NAMESPACES: Final = frozenset({"params", "secrets", "vars", "row", "data", "vu", "iter", "run", "last"})
-
-
-# ---- the tree
-
-
-#: How tightly an operator binds: one level for each rule of the grammar.
-_NOT, _COMPARING, _NEGATING, _PIPING, _TIGHTEST = 3, 4, 7, 8, 9
-_LEVELS: Final = {"or": 1, "and": 2, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6} | dict.fromkeys(
-    ("==", "!=", "<", "<=", ">", ">=", "in"), _COMPARING
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """A number, string, boolean or null."""
-
-    value: Any
-
-    def __str__(self) -> str:
-        return json.dumps(self.value, ensure_ascii=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A bare name or the name of a namespace."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """`of.name`."""
-
-    of: Node
-    name: str
-
-    def __str__(self) -> str:
-        return f"{_text(self.of, _TIGHTEST)}.{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """`of[key]`."""
-
-    of: Node
-    key: Node
-
-    def __str__(self) -> str:
-        return f"{_text(self.of, _TIGHTEST)}[{self.key}]"
-
-
-@dataclass(frozen=True, slots=True)
-class ListOf:
-    """A list."""
-
-    items: tuple[Node, ...]
-
-    def __str__(self) -> str:
-        return f"[{', '.join(map(str, self.items))}]"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A function with its arguments."""
-
-    name: str
-    arguments: tuple[Node, ...]
-
-    def __str__(self) -> str:
-        return f"{self.name}({', '.join(map(str, self.arguments))})"
-
-
-@dataclass(frozen=True, slots=True)
-class Pipe:
-    """A value through a filter."""
-
-    value: Node
-    name: str
-    arguments: tuple[Node, ...]
-
-    def __str__(self) -> str:
-        return f"{_text(self.value, _PIPING)} | {self.name}" + (f"({', '.join(map(str, self.arguments))})" if self.arguments else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Unary:
-    """`not` or `-`."""
-
-    operator: str
-    value: Node
-
-    def __str__(self) -> str:
-        return f"not {_text(self.value, _COMPARING)}" if self.operator == "not" else f"-{_text(self.value, _PIPING)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """Two values and an operator."""
-
-    operator: str
-    left: Node
-    right: Node
-
-    def __str__(self) -> str:
-        level = _LEVELS[self.operator]
-        left = level + 1 if level == _COMPARING else level
-        return f"{_text(self.left, left)} {self.operator} {_text(self.right, level + 1)}"
-
-
-Node = Literal | Name | Member | Index | ListOf | Call | Pipe | Unary | Binary
-
-
-def _level(node: Node) -> int:
-    if isinstance(node, Binary):
-        return _LEVELS[node.operator]
-    if isinstance(node, Unary):
-        return _NOT if node.operator == "not" else _NEGATING
-    if isinstance(node, Pipe):
-        return _PIPING
-    is_negative = isinstance(node, Literal) and str(node).startswith("-")
-    return _NEGATING if is_negative else _TIGHTEST
-
-
-def _text(node: Node, least: int) -> str:
-    """Return a part of an expression, in brackets only where the grammar wants them: brackets count as nesting when the text is parsed again."""
-    return f"({node})" if _level(node) < least else str(node)
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """A parsed expression; its text form parses to the same tree."""
-
-    node: Node
-
-    def __str__(self) -> str:
-        return str(self.node)
-
-    def names(self) -> set[str]:
-        """Return what it reads: bare names (`sku`) and the first member of namespaces (`params.users`)."""
-        return set(_names(self.node))
-
-    def calls(self) -> set[str]:
-        """Return the functions it calls."""
-        return {node.name for node in _walk(self.node) if isinstance(node, Call)}
-
-    def qualify(self, namespaces: Mapping[str, str]) -> Expression:
-        """Return the expression with each bare name behind the namespace that `namespaces` gives for it."""
-        return Expression(_qualify(self.node, namespaces))
-
-    def compile(self) -> Evaluate:
-        """Return a function of a `Scope`.
-
-        Raises
-        ------
-        MissingValue, ValueError
-            The function raises these for what is not there and for values of the wrong kind.
-        """
-        from maid_lab.model.evaluation import compile_node
-
-        return compile_node(self.node)
-
-
-def _children(node: Node) -> tuple[Node, ...]:
-    if isinstance(node, Member):
-        return (node.of,)
-    if isinstance(node, Index):
-        return node.of, node.key
-    if isinstance(node, ListOf):
-        return node.items
-    if isinstance(node, Call):
-        return node.arguments
-    if isinstance(node, Pipe):
-        return node.value, *node.arguments
-    if isinstance(node, Unary):
-        return (node.value,)
-    return (node.left, node.right) if isinstance(node, Binary) else ()
-
-
-def _walk(node: Node) -> Iterator[Node]:
-    yield node
-    for child in _children(node):
-        yield from _walk(child)
-
-
-def _names(node: Node) -> Iterator[str]:
-    if isinstance(node, Name):
-        yield node.name
-    elif isinstance(node, Member) and isinstance(node.of, Name) and node.of.name in NAMESPACES:
-        yield f"{node.of.name}.{node.name}"
-    elif isinstance(node, Index) and isinstance(node.of, Name) and node.of.name in NAMESPACES and isinstance(node.key, Literal):
-        yield f"{node.of.name}.{node.key.value}"
-    else:
-        for child in _children(node):
-            yield from _names(child)
-
-
-def _qualify(node: Node, namespaces: Mapping[str, str]) -> Node:
-    def again(child: Node) -> Node:
-        return _qualify(child, namespaces)
-
-    if isinstance(node, Name):
-        space = namespaces.get(node.name)
-        return Member(Name(space), node.name) if space and node.name not in NAMESPACES else node
-    if isinstance(node, Member):
-        return Member(again(node.of), node.name)
-    if isinstance(node, Index):
-        return Index(again(node.of), again(node.key))
-    if isinstance(node, ListOf):
-        return ListOf(tuple(map(again, node.items)))
-    if isinstance(node, Call):
-        return Call(node.name, tuple(map(again, node.arguments)))
-    if isinstance(node, Pipe):
-        return Pipe(again(node.value), node.name, tuple(map(again, node.arguments)))
-    if isinstance(node, Unary):
-        return Unary(node.operator, again(node.value))
-    return Binary(node.operator, again(node.left), again(node.right)) if isinstance(node, Binary) else node
-
-
-# ---- the parser
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"the expression is longer than {MAX_LENGTH} characters", MAX_LENGTH)
+    return _Parser(_tokens(text), len(text)).whole()
 
 
 _TOKEN: Final = re.compile(
@@ -313,19 +60,6 @@ class _Token:
     kind: str
     text: str
     offset: int
-
-
-def parse_expression(text: str) -> Expression:
-    """Parse an expression.
-
-    Raises
-    ------
-    ExpressionError
-        With the offset of what does not fit.
-    """
-    if len(text) > MAX_LENGTH:
-        raise ExpressionError(f"the expression is longer than {MAX_LENGTH} characters", MAX_LENGTH)
-    return Expression(_Parser(_tokens(text), len(text)).whole())
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -522,7 +256,7 @@ def _height(node: Node) -> int:
     height, level = 0, [node]
     while level:
         height += 1
-        level = [child for item in level for child in _children(item) if not isinstance(child, Name)]
+        level = [child for item in level for child in children_of(item) if not isinstance(child, Name)]
     return height
 
 

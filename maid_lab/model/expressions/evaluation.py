@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from maid_lab.model.expressions import (
+from maid_lab.model.expressions.nodes import (
     NAMESPACES,
     Binary,
     Call,

@@ -2,8 +2,7 @@ import random
 
 import pytest
 
-from maid_lab.model.evaluation import compile_node
-from maid_lab.model.expressions import Literal, MissingValue, Name, Scope, parse_expression
+from maid_lab.model.expressions import Literal, MissingValue, Name, Scope, compile_node, parse_expression
 
 
 def test_a_name_without_namespace_has_no_value() -> None:
