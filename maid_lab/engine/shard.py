@@ -39,7 +39,6 @@ class Shard(WorkerContext):
 
     def __init__(self, plan: Plan, **context: Any) -> None:
         super().__init__(plan, origins=Origins(plan.targets), **context)
-        self.is_ending = False
         self.gate = Gate(self, plan.throttle_per_s) if plan.throttle_per_s else None
         self._feeds = self._feeds_of(plan)
         captures = self.capture is not None and self.capture.options.requests
@@ -80,7 +79,7 @@ class Shard(WorkerContext):
     @property
     def is_done(self) -> bool:
         """Whether all loads have ended and no user is left."""
-        return all(load.is_done for load in self.loads)
+        return all(load.is_done for load in self.loads) and not self.asides
 
     @property
     def users(self) -> int:
@@ -104,6 +103,8 @@ class Shard(WorkerContext):
         self.is_ending = True
         for load in self.loads:
             load.kill()
+        for user in tuple(self.asides):
+            user.abort()
 
     def replan(self, index: int, segments: tuple[Segment, ...]) -> None:
         """Let a load follow other segments from now on."""

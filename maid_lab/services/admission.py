@@ -136,6 +136,7 @@ def _absolute(url: str) -> bool:
 def _steps(value: Any) -> Iterator[HttpStep]:
     if isinstance(value, HttpStep):
         yield value
+        yield from _steps(value.token)
     elif isinstance(value, tuple):
         for item in value:
             yield from _steps(item)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from maid_lab.engine.http.auth import authorizer_of
 from maid_lab.engine.http.checks import compile_check
 from maid_lab.engine.http.checks import needs_body as check_needs_body
 from maid_lab.engine.http.connection import Connection
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["HttpOperation", "store_cookies"]
 
 _NS: Final = 1_000_000_000
+#: Redirects and challenges before a request, after which a challenge is an error.
+_MOST_CHALLENGES: Final = 10
 _WELL: Final = (Outcome.OK, "")
 
 
@@ -48,8 +51,9 @@ class HttpOperation:
     """
 
     __slots__ = (
-        "_checks", "_extracts", "_has_status_check", "_redirects", "_retry", "_sticky", "_template", "_traces", "_uses_last", "_wires", "connect_ns", "is_head",
-        "is_simple", "keeps_body", "label", "method", "needs_body", "on_error", "read_ns", "reuse", "total_ns", "when",
+        "_authorizer", "_checks", "_extracts", "_has_status_check", "_redirects", "_retry", "_sticky", "_template", "_traces",
+        "_uses_last", "_wires", "connect_ns", "is_head", "is_simple", "keeps_body", "label", "method", "needs_body", "on_error",
+        "read_ns", "reuse", "total_ns", "when",
     )  # fmt: skip
 
     #: Whether `body_for` gives what takes the body of an answer while it comes.
@@ -78,8 +82,11 @@ class HttpOperation:
         self._traces = step.trace
         self._template = RequestTemplate(step)
         self._uses_last = uses_last
+        self._authorizer = authorizer_of(step, lambda token: HttpOperation(token, uses_last=False))
+        if self._authorizer is not None:
+            self._template.is_constant = False
         self._wires: dict[Any, tuple[Request, bytes, Origin]] = {}
-        plain = not (self._checks or self._extracts or self._retry or uses_last or self.is_head or step.trace)
+        plain = not (self._checks or self._extracts or self._retry or uses_last or self.is_head or step.trace or self._authorizer)
         self.is_simple = plain and step.reuse == "user"
 
     @property
@@ -120,8 +127,13 @@ class HttpOperation:
         if cached is not None and user.jar is None:
             request, wire, _ = cached
         else:
+            authorizer = self._authorizer
             try:
+                if authorizer is not None and not authorizer.is_ready(user, self):
+                    return PENDING
                 request = self._template.render(user)
+                if authorizer is not None:
+                    authorizer.sign(user, request)
             except (ValueError, MaidError) as error:
                 return self._unsendable(user, error)
             wire = request.wire(user)
@@ -167,6 +179,8 @@ class HttpOperation:
             location = head.get(b"location")
             if head.is_redirect and location and self._redirects:
                 self._follow(connection, head, location.decode("utf-8", "replace"), now, reusable=reusable)
+                return
+            if head.status == 401 and self._authorizer is not None and self._challenged(connection, head, now, reusable=reusable):
                 return
         response = Response(head, body, request=request, service_s=(now - connection.start) / _NS)
         outcome, error = self._judge(user, response)
@@ -238,6 +252,8 @@ class HttpOperation:
             text = error.message if isinstance(error, MaidError) else str(error)
             self._end(connection, Outcome.PROTOCOL_ERROR, f"redirect: {text}", head.status, now, reusable=reusable)
             return
+        if self._authorizer is not None and request.origin is user.request.origin:
+            self._authorizer.sign(user, request)
         self._record(connection, Outcome.OK, "", head.status, now)
         if self._sticky and request.origin is not user.request.origin:
             user.base = user.shard.origins.root_of(request.origin)
@@ -245,6 +261,26 @@ class HttpOperation:
         attempt = connection.attempt
         connection.release(reusable=reusable)
         self._dispatch(user, request, request.wire(user), intended=now, attempt=attempt, hops=hops + 1)
+
+    def _challenged(self, connection: Connection, head: Head, now: int, *, reusable: bool) -> bool:
+        """Send the request again when the server only wants it signed; the challenge is a row of its own, as a redirect is."""
+        user, hops = connection.user, connection.hops
+        request: Request = user.request
+        is_own = not hops or (user.base is not None and user.base.origin is request.origin)
+        if self._authorizer is None or not is_own or hops > _MOST_CHALLENGES:
+            return False
+        try:
+            if not self._authorizer.challenged(user, request, head):
+                return False
+            self._authorizer.sign(user, request)
+        except ValueError as error:
+            self._end(connection, Outcome.ERROR_STATUS, f"HTTP 401: {error}", head.status, now, reusable=reusable)
+            return True
+        self._record(connection, Outcome.OK, "", head.status, now)
+        attempt = connection.attempt
+        connection.release(reusable=reusable)
+        self._dispatch(user, request, request.wire(user), intended=now, attempt=attempt, hops=hops + 1)
+        return True
 
     def _record(self, connection: Connection, outcome: Outcome, error: str, status: int, now: int) -> None:
         user, start = connection.user, connection.start

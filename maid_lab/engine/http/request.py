@@ -41,11 +41,13 @@ class Request:
         Request line and headers without the final empty line.
     tail : bytes
         Empty line and body.
+    is_authorized : bool
+        Whether `authorize` was called.
     trace_id : int
         Lower 64 bits of the id that its traceparent header carries, 0 for none.
     """
 
-    __slots__ = ("body", "lines", "method", "origin", "tail", "target", "trace_id")
+    __slots__ = ("body", "is_authorized", "lines", "method", "origin", "tail", "target", "trace_id")
 
     def __init__(self, origin: Origin, method: str, target: str, lines: bytes, body: bytes) -> None:
         self.origin = origin
@@ -54,6 +56,7 @@ class Request:
         self.body = body
         self.lines = lines
         self.trace_id = 0
+        self.is_authorized = False
         self.tail = b"\r\n" + body if body else b"\r\n"
 
     @classmethod
@@ -72,6 +75,11 @@ class Request:
             return self.lines + self.tail
         cookies = jar.header(host=self.origin.host, path=self.target, secure=self.origin.context is not None)
         return self.lines + (f"Cookie: {cookies}\r\n".encode() if cookies else b"") + self.tail
+
+    def authorize(self, value: str) -> None:
+        """Send this Authorization header, instead of one that was set before."""
+        self.is_authorized = True
+        self.tail = f"Authorization: {value}\r\n\r\n".encode() + self.body
 
     @property
     def url(self) -> str:
@@ -235,7 +243,7 @@ def _headers(step: HttpStep, content_type: str) -> list[tuple[str, str]]:
         defaults.append(("Content-Type", content_type))
     elif step.body is not None and step.body.kind in _CONTENT_TYPES:
         defaults.append(("Content-Type", _CONTENT_TYPES[step.body.kind]))
-    if step.auth:
+    if step.auth[:1] in (("basic",), ("bearer",)):
         defaults.append(("Authorization", _authorization(step.auth)))
     if step.reuse == "none":
         defaults.append(("Connection", "close"))

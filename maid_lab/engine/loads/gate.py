@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.engine.loads.throttle import Throttle
-from maid_lab.engine.users.ops import PENDING
-from maid_lab.model.rows import Outcome
+from maid_lab.engine.users.held import Held
 
 if TYPE_CHECKING:
     from maid_lab.engine.loads.host import LoadHost
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.users.parts import Sendable
     from maid_lab.engine.users.user import VirtualUser
 
-__all__ = ["Gate", "Held"]
+__all__ = ["Gate"]
 
 _SECTIONS_EXEMPT: Final = frozenset({"setup", "teardown"})
 
@@ -78,9 +77,7 @@ class Gate:
             self._slot = self._throttle.take(now)
             if self._slot <= now:
                 return False
-        held = Held(user, operation)
-        user.timer = held
-        self._held.append(held)
+        self._held.append(Held(user, operation))
         if self._timer is None and not self._is_paused:
             self._arm()
         return True
@@ -122,34 +119,3 @@ class Gate:
             if self._held and self._throttle is not None:
                 self._slot = self._throttle.take(now)
             held.send()
-
-
-class Held:
-    """One request that waits at the gate; stands in the user's timer, so that whatever ends a pause ends this wait."""
-
-    __slots__ = ("_life", "_operation", "is_cancelled", "user")
-
-    is_request: ClassVar[bool] = True
-    #: Its turn has no time of its own; see `Waiting`.
-    due_ns: ClassVar[int] = 0
-
-    def __init__(self, user: VirtualUser, operation: Sendable) -> None:
-        self.user = user
-        self._operation = operation
-        self._life = user.life
-        self.is_cancelled = False
-
-    def cancel(self) -> None:
-        """Give up waiting: the request is recorded as unsent."""
-        if not self.is_cancelled:
-            self.is_cancelled = True
-            user, now = self.user, monotonic_ns()
-            user.record(self._operation.label, start=now, end=now, intended=user.ready_ns, outcome=Outcome.UNSENT)
-
-    def send(self) -> None:
-        """Send the request now."""
-        user = self.user
-        if user.life == self._life and user.timer is self:
-            user.timer = None
-            if self._operation.send(user) is not PENDING:
-                user.step(False)  # noqa: FBT003 - the result of the operation

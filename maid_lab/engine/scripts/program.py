@@ -223,7 +223,7 @@ class Program:
         scope.iter = user.iteration
         user.page = None
         if self.scenario.session == "iteration":
-            user.jar = None
+            user.jar = user.challenges = None
         for name, feed in self._feeds:
             row = feed.row_for(user)
             if row is None:

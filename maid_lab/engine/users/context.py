@@ -80,9 +80,14 @@ class WorkerContext:
         self.run_id = run_id
         self.zero_ns = 0
         self.requests = 0
+        self.is_ending = False
         self.end_reason = ""
         self.end_failed = False
         self.connections: set[Any] = set()
+        #: Tokens that all users share, by the request that fetches them.
+        self.tokens: dict[str, Any] = {}
+        #: Users that belong to no load, such as those that fetch tokens.
+        self.asides: set[Any] = set()
         #: What runs scenarios in Python, once the plan has any.
         self.code: Any = None
         #: What holds requests back, where anything does.

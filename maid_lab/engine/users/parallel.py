@@ -97,6 +97,15 @@ class Branch(VirtualUser):
         self._owner.is_plain = False
 
     @property
+    def challenges(self) -> Any:
+        """What servers asked the user to answer."""
+        return self._owner.challenges
+
+    @challenges.setter
+    def challenges(self, challenges: Any) -> None:
+        self._owner.challenges = challenges
+
+    @property
     def base(self) -> Base | None:
         """The user's base URL."""
         return self._owner.base

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from maid_lab.engine.http.cookies import CookieJar
+    from maid_lab.engine.http.digest import Challenge
     from maid_lab.engine.http.origin import Base, Origin
     from maid_lab.engine.users.context import WorkerContext
     from maid_lab.engine.users.parts import Branches, Compiled, RequestGate, Waiting
@@ -81,6 +82,7 @@ class VirtualUser:
         "_rng_key",
         "_send",
         "base",
+        "challenges",
         "connections",
         "failure",
         "flags", "flat", "flock",
@@ -116,6 +118,8 @@ class VirtualUser:
         #: Open connections; which class they are of is the operation's choice.
         self.connections: dict[Origin, Any] = {}
         self.jar: CookieJar | None = None
+        #: What servers asked to be answered by digest authentication.
+        self.challenges: dict[Origin, Challenge] | None = None
         #: What holds requests back before they are sent.
         self.gate: RequestGate | None = shard.gate
         #: No cookies to send and nothing that holds requests back: constant requests may go out as they are.

@@ -125,7 +125,8 @@ class HttpStep:
     """One HTTP request.
 
     `url` is absolute or relative to the user's base URL; defaults of the target are merged in already. `sticky` keeps the base URL that a
-    redirect leads to. `trace` sends a W3C traceparent header.
+    redirect leads to. `trace` sends a W3C traceparent header. `auth` is empty, or a way and its two texts or token: basic, digest, bearer,
+    or oauth2, for which `token` is the request that fetches the token.
     """
 
     label: int
@@ -141,6 +142,7 @@ class HttpStep:
     sticky: bool = False
     reuse: Literal["user", "iteration", "none"] = "user"
     auth: tuple[str, ...] = ()
+    token: HttpStep | None = None
     tls: Tls = Tls()
     extract: tuple[Extract, ...] = ()
     check: tuple[Check, ...] = ()

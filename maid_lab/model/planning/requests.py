@@ -27,6 +27,8 @@ __all__ = ["RequestPlanner"]
 
 #: Fields of a request that are part of the schema and not run yet.
 _NOT_YET: Final = ("proxy", "source_addresses", "dns")
+#: Longest wait for a token, seconds.
+_TOKEN_S: Final = 30.0
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _STATUS: Final = re.compile(r"[1-5](?:xx|\d\d)")
@@ -87,6 +89,7 @@ class RequestPlanner:
             reuse=_first(call.reuse, defaults.reuse, "user"),
             trace=self._flag("trace", call, place, default=False),
             auth=self._auth(call.auth or defaults.auth, f"{place}/auth"),
+            token=self._token(call, f"{place}/auth/oauth2"),
             tls=self._tls(call.tls or defaults.tls, f"{place}/tls"),
             extract=tuple(plan_extract(each, run, context, f"{pointer}/extract/{i}") for i, each in enumerate(step.extract)),
             check=tuple(
@@ -210,13 +213,40 @@ class RequestPlanner:
         if auth.basic is not None:
             pair = (auth.basic.user, auth.basic.password)
             return ("basic", *(self._part(text, f"{place}/basic") for text in pair))
+        if auth.digest is not None:
+            return ("digest", self._leaves.text(auth.digest.user, f"{place}/digest/user"), self._leaves.text(auth.digest.password, place))
         if auth.bearer is not None:
             return ("bearer", self._leaves.text(auth.bearer.token, place))
-        self._context.refuse("digest" if auth.digest is not None else "oauth2", place)
-        return ()
+        return ("oauth2",)
+
+    def _token(self, call: HttpCall, place: str) -> out.HttpStep | None:
+        """Return the request that fetches a token (RFC 6749, section 4.4); its rows are none of the scenario's."""
+        auth = call.auth or self._defaults.auth
+        if auth is None or auth.oauth2 is None:
+            return None
+        given = auth.oauth2
+        url = self._url(given.token_url, f"{place}/token_url")
+        form = {"grant_type": "client_credentials"}
+        if given.scope is not None:
+            form["scope"] = self._leaves.text(given.scope, f"{place}/scope")
+        label = out.Label(scenario="", transaction="", name="oauth2 token", kind="http", method="POST", url=url, section="setup")
+        return out.HttpStep(
+            label=self._context.label(label),
+            method="POST",
+            url=url,
+            headers=(("Accept", "application/json"),),
+            body=out.Body(kind="form", value=form),
+            auth=("basic", self._part(given.client_id, f"{place}/client_id"), self._part(given.client_secret, f"{place}/client_secret")),
+            timeouts=out.Timeouts(total_s=_TOKEN_S),
+            tls=self._tls(call.tls or self._defaults.tls, f"{place}/tls"),
+            extract=(
+                out.Extract(name="access_token", source="json", expr="$.access_token"),
+                out.Extract(name="expires_in", source="json", expr="$.expires_in", has_default=True, default=0, required=False),
+            ),
+        )
 
     def _part(self, text: str, place: str) -> str:
-        """Return user or password of basic auth: the engine encodes the pair as one, so each is a constant or one expression."""
+        """Return one of the pair of basic auth: the engine encodes the pair as one, so each is a constant or one expression."""
         found = self._leaves.text(text, place)
         if is_template(found) and not parse_template(found).is_native:
             self._context.refuse(
