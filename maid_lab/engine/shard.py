@@ -17,8 +17,10 @@ from maid_lab.engine.users.context import WorkerContext
 from maid_lab.engine.users.data import DataFeed
 from maid_lab.engine.users.user import VirtualUser
 from maid_lab.model.dealing import drawing_workers, sets_of
+from maid_lab.model.expressions import Scope
 from maid_lab.model.plan import Scenario, plan_to_json
 from maid_lab.model.rows import SETUP_USER, Outcome
+from maid_lab.model.templates import compile_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +40,7 @@ class Shard(WorkerContext):
     gate: Gate | None
 
     def __init__(self, plan: Plan, **context: Any) -> None:
-        super().__init__(plan, origins=Origins(plan.targets), **context)
+        super().__init__(plan, origins=Origins(plan.targets, self._text_of), **context)
         self.gate = Gate(self, plan.throttle_per_s) if plan.throttle_per_s else None
         self._feeds = self._feeds_of(plan)
         captures = self.capture is not None and self.capture.options.requests
@@ -49,6 +51,13 @@ class Shard(WorkerContext):
         self.loads = [_load_class(load)(self, load) for load in plan.loads]
         self._users_recorded = -1
         self._users_at_ns = 0
+
+    def _text_of(self, template: str) -> str:
+        """Return the value of a text that is the same for all users, such as a proxy's address."""
+        scope = Scope()
+        scope.params, scope.secrets, scope.vars = self.parameters, self.secrets, self.variables
+        value = compile_value(template)
+        return str(value(scope) if callable(value) else value)
 
     def _feeds_of(self, plan: Plan) -> dict[str, DataFeed]:
         read = [sets_of(scenario) for scenario in plan.scenarios]

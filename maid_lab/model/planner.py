@@ -13,6 +13,7 @@ from maid_lab.model import plan as out
 from maid_lab.model.diagnostics import Diagnostic, has_errors
 from maid_lab.model.functions import text_of
 from maid_lab.model.nearest import did_you_mean, machine_name
+from maid_lab.model.planning.addresses import plan_dns
 from maid_lab.model.planning.context import Context, PlanningError
 from maid_lab.model.planning.leaves import Leaves
 from maid_lab.model.planning.loads import plan_loads
@@ -174,6 +175,7 @@ class _Planner:
             secrets=tuple(sorted(context.used_secrets)),
             data=data,
             thresholds=thresholds,
+            dns=plan_dns(recipe.target.defaults.dns, context, "/target/defaults/dns"),
             throttle_per_s=self._throttle(),
             max_requests=self._limit("max_requests"),
             ceilings=ceilings_of(recipe.limits, context),

@@ -53,8 +53,13 @@ async def admit(plan: Plan, gate: TargetGate, *, resolve: Resolver | None = None
     InvalidInput
         If a URL is no HTTP address, or a name cannot be resolved.
     """
-    places = tuple(_places(plan))
-    found = await asyncio.gather(*((resolve or resolve_host)(place.host, place.port) for place in places))
+    _check_sources(plan)
+    places, given = tuple(_places(plan)), dict(plan.dns)
+
+    async def addresses_of(place: _Place) -> tuple[str, ...]:
+        return given.get(place.host) or await (resolve or resolve_host)(place.host, place.port)
+
+    found = await asyncio.gather(*map(addresses_of, places))
     pinned: dict[str, tuple[str, ...]] = {}
     ceilings = plan.ceilings
     for place, addresses in zip(places, found, strict=True):
@@ -68,6 +73,19 @@ async def admit(plan: Plan, gate: TargetGate, *, resolve: Resolver | None = None
     others = {place.host: place for place in places if place.host not in named}
     extra = tuple(Target(base_url=place.url, weight=0, addresses=pinned[host]) for host, place in sorted(others.items()))
     return replace(plan, targets=targets + extra, ceilings=ceilings).hashed()
+
+
+def _check_sources(plan: Plan) -> None:
+    """Refuse own addresses that this machine does not have, before anything is sent."""
+    for address in sorted({address for step in _steps(plan) for address in step.source_addresses}):
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((address, 0))
+            except OSError as error:
+                raise InvalidInput(
+                    f"source address {address} cannot be used: {error.strerror or error}.",
+                    hint="List the addresses of this machine with: ip address.",
+                ) from None
 
 
 def is_bundled(url: str) -> bool:
@@ -118,6 +136,10 @@ def _places(plan: Plan) -> Iterator[_Place]:
     wanted: dict[tuple[str, int], tuple[str, frozenset[str]]] = {}
     bases = [target.base_url for target in plan.targets] + [scenario.host for scenario in plan.scenarios if scenario.host]
     asked = [(url, relative) for url in bases] + [(step.url, frozenset({step.method})) for step in _steps(plan) if _absolute(step.url)]
+    # A proxy gets what its steps send; the targets behind it are judged as well.
+    asked += [
+        (f"http://{step.proxy.rpartition('@')[2].removeprefix('http://')}", frozenset({step.method})) for step in _steps(plan) if step.proxy
+    ]
     for url, methods in asked:
         if is_bundled(url) or "{{" in url.partition("://")[2].partition("/")[0]:
             continue

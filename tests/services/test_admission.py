@@ -13,6 +13,8 @@ from tests.services.test_policy import FILE, gate
 NAMES = {
     "shop.test": ("10.1.1.1", "10.1.1.2"),
     "cdn.test": ("10.2.2.2",),
+    "proxy.test": ("10.3.3.3",),
+    "login.test": ("10.4.4.4",),
     "localhost": ("127.0.0.1",),
     "mixed.test": ("10.1.1.1", "169.254.1.1"),
 }
@@ -139,3 +141,36 @@ async def test_of_two_families_the_silent_one_is_left_out(monkeypatch: pytest.Mo
     server.close()
     await server.wait_closed()
     assert await resolve_host("localhost", port) == ("::1", "127.0.0.1")
+
+
+async def test_a_proxy_is_judged_beside_the_targets_behind_it() -> None:
+    step = HttpStep(label=1, method="GET", url="/", proxy="http://me:{{ secrets.word }}@proxy.test:3128")
+    with pytest.raises(Refused, match=r"E302 target proxy\.test:3128"):
+        await admit(plan(steps=(step,)), gate(allow=[{"host": "shop.test"}]), resolve=resolve)
+    with pytest.raises(Refused, match=r"E302 target shop\.test"):
+        await admit(plan(steps=(step,)), gate(allow=[{"host": "proxy.test", "ports": [3128]}]), resolve=resolve)
+    admitted = await admit(
+        plan(steps=(step,)), gate(allow=[{"host": "shop.test"}, {"host": "proxy.test", "ports": [3128]}]), resolve=resolve
+    )
+    assert Target(base_url="http://proxy.test:3128", weight=0, addresses=("10.3.3.3",)) in admitted.targets
+
+
+async def test_the_host_of_a_token_is_judged() -> None:
+    token = HttpStep(label=1, method="POST", url="https://login.test/token", auth=("basic", "a", "b"))
+    step = HttpStep(label=1, method="GET", url="/", auth=("oauth2",), token=token)
+    with pytest.raises(Refused, match=r"E302 target login\.test:443"):
+        await admit(plan(steps=(step,)), gate(allow=[{"host": "shop.test"}]), resolve=resolve)
+
+
+async def test_addresses_that_the_recipe_gives_stand_for_the_name_and_are_judged() -> None:
+    pinned = replace(plan("http://shop.test:80"), dns=(("shop.test", ("127.0.0.9",)),))
+    assert (await admit(pinned, gate(), resolve=resolve)).targets[0].addresses == ("127.0.0.9",)
+    away = replace(pinned, dns=(("shop.test", ("192.0.2.7",)),))
+    with pytest.raises(Refused, match=r"shop\.test:80 \(192\.0\.2\.7\)"):
+        await admit(away, gate(), resolve=resolve)
+
+
+async def test_an_own_address_that_the_machine_lacks_is_told_before_the_run() -> None:
+    step = HttpStep(label=1, method="GET", url="/", source_addresses=("127.0.0.1", "192.0.2.1"))
+    with pytest.raises(InvalidInput, match=r"source address 192\.0\.2\.1 cannot be used"):
+        await admit(plan("http://127.0.0.1:80", steps=(step,)), OPEN, resolve=resolve)

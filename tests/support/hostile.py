@@ -79,12 +79,15 @@ class HostileServer:
         Address of the server.
     connections : int
         Connections accepted.
+    peers : list of str
+        Addresses that they came from.
     received : list of Received
         Complete requests in the order of their last byte; what was cut off before is not among them.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.connections = 0
+        self.peers: list[str] = []
         self.received: list[Received] = []
         self._tls = tls
         self._scripts: dict[str, Script] = {path: case.actions for path, case in CASES.items()}
@@ -178,6 +181,7 @@ class HostileServer:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.peers.append(writer.get_extra_info("peername")[0])
         task = self._loop.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -7,6 +7,7 @@ so there is one path.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -14,6 +15,7 @@ import ssl
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from maid_lab.engine.http.tunnel import Tunnel
 from maid_lab.model.rows import Outcome
 
 if TYPE_CHECKING:
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["WOULD_BLOCK", "Link"]
 
+_STAGES: Final = {
+    "connecting": "connecting",
+    "proxy": "waiting for the proxy",
+    "tls": "in the TLS handshake",
+    "open": "waiting for the answer",
+}
+#: Linux: bind an address without taking a port yet.
+_BIND_ADDRESS_NO_PORT: Final = 24
 WOULD_BLOCK: Final = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 _CONNECT_ADVICE: Final = {
@@ -46,7 +56,7 @@ class Link:
     """
 
     __slots__ = (
-        "_fd", "_loop", "_out", "_read", "_socket", "_stage", "_write", "connected", "intended", "operation", "origin", "start", "user", "wire",
+        "_fd", "_loop", "_out", "_read", "_socket", "_stage", "_tunnel", "_write", "connected", "intended", "operation", "origin", "start", "user", "wire",
     )  # fmt: skip
 
     wire: bytes
@@ -99,11 +109,15 @@ class Link:
             self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._fd = self._socket.fileno()
+            source = self.origin.source(family, self.user.number)
+            if source is not None and not self._bind(source):
+                self._loop.call_soon(self._connect_failed, operation, f"{source[0]} is no address of this machine")
+                return
             code = self._socket.connect_ex(address)
         except OSError as error:
             code = error.errno or errno.EIO
         if code not in (0, errno.EINPROGRESS):
-            self._loop.call_soon(self._connect_failed, operation, code)
+            self._loop.call_soon(self._connect_failed, operation, self._advice(code))
             return
         self._stage = "connecting"
         self.opened()
@@ -112,16 +126,26 @@ class Link:
     def _connect_done(self) -> None:
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
-            self._connect_failed(self.operation, code)
+            self._connect_failed(self.operation, self._advice(code))
             return
         self._loop.remove_writer(self._fd)
         if self.origin.context is None:
             self._read, self._write = self._socket.recv, self._socket.send
             self._established()
+        elif self.origin.tunnel:
+            self._stage = "proxy"
+            self._tunnel = Tunnel(self._loop, self._socket, self.origin.tunnel, done=self._wrap, failed=self._tunnel_failed)
+        else:
+            self._wrap()
+
+    def _wrap(self) -> None:
+        """Begin TLS."""
+        context = self.origin.context
+        if context is None:
             return
         self._stage = "tls"
         try:
-            self._socket = self.origin.context.wrap_socket(
+            self._socket = context.wrap_socket(
                 self._socket, server_hostname=self.origin.server_name, do_handshake_on_connect=False, suppress_ragged_eofs=True
             )
         except (OSError, ValueError) as error:
@@ -174,8 +198,8 @@ class Link:
 
     @property
     def stage(self) -> str:
-        """What the connection is doing: connecting, in the TLS handshake, open or closed."""
-        return {"connecting": "connecting", "tls": "in the TLS handshake", "open": "waiting for the answer"}.get(self._stage, "closed")
+        """What the connection is doing: connecting, waiting for the proxy, in the TLS handshake, open or closed."""
+        return _STAGES.get(self._stage, "closed")
 
     def _has_ended(self) -> bool:
         """Whether the server has closed the connection right behind its answer, without having said that it would.
@@ -218,10 +242,25 @@ class Link:
         else:
             self.fail(Outcome.RESET, f"the connection broke: {error.strerror or error}")
 
-    def _connect_failed(self, operation: Asking | None, code: int) -> None:
-        if self.operation is not operation:
-            return
-        self.fail(Outcome.CONNECT_ERROR, f"{self.origin!r}: {_CONNECT_ADVICE.get(code) or os.strerror(code)}")
+    def _bind(self, source: tuple[str, int]) -> bool:
+        """Send from this address; returns whether the machine has it. The port is chosen when connecting, so that it may serve several targets."""
+        with contextlib.suppress(OSError):
+            self._socket.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+        try:
+            self._socket.bind(source)
+        except OSError:
+            return False
+        return True
+
+    def _advice(self, code: int) -> str:
+        return f"{self.origin.via}: {_CONNECT_ADVICE.get(code) or os.strerror(code)}"
+
+    def _connect_failed(self, operation: Asking | None, text: str) -> None:
+        if self.operation is operation:
+            self.fail(Outcome.CONNECT_ERROR, text)
+
+    def _tunnel_failed(self, text: str) -> None:
+        self.fail(Outcome.CONNECT_ERROR, f"{self.origin.via}: {text}")
 
     def _tls_failed(self, error: OSError | ValueError) -> None:
         if isinstance(error, ConnectionError):

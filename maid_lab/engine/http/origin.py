@@ -1,25 +1,26 @@
-"""Where requests go: origins with their pinned addresses, and base URLs of users."""
+"""Where requests go and on which way: origins with their pinned addresses, and base URLs of users."""
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import socket
 import ssl
 from itertools import cycle
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from maid_lab.model.errors import InvalidInput, Refused
-from maid_lab.model.plan import Tls
+from maid_lab.model.plan import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from maid_lab.model.plan import Target
+    from maid_lab.model.plan import Target, Tls
 
 __all__ = ["Base", "Origin", "Origins"]
 
-_DEFAULT_TLS = Tls()
+_DEFAULT_ROUTE = Route()
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -34,12 +35,29 @@ class Origin:
         None for plain HTTP.
     server_name : str
         Name sent as SNI and checked against the certificate.
+    form, hop_lines : str
+        What stands before the path in a request line, and header lines for the proxy: both empty unless a proxy passes plain requests on.
+    tunnel : bytes
+        What asks a proxy for a tunnel; empty without one.
+    via : str
+        What connections are made to, as error texts name it.
     """
 
-    __slots__ = ("_next", "context", "host", "host_header", "port", "scheme", "server_name")
+    __slots__ = (
+        "_next", "_sources", "context", "form", "hop_lines", "host", "host_header", "port", "scheme", "server_name", "tunnel", "via",
+    )  # fmt: skip
 
     def __init__(
-        self, scheme: str, host: str, port: int, addresses: Iterable[str], context: ssl.SSLContext | None, server_name: str
+        self,
+        scheme: str,
+        host: str,
+        port: int,
+        addresses: Iterable[tuple[str, int]],
+        context: ssl.SSLContext | None,
+        server_name: str,
+        *,
+        proxy: Proxy | None = None,
+        sources: tuple[str, ...] = (),
     ) -> None:
         self.scheme = scheme
         self.host = host
@@ -48,7 +66,22 @@ class Origin:
         self.host_header = shown if port == _DEFAULT_PORTS[scheme] else f"{shown}:{port}"
         self.context = context
         self.server_name = server_name or host
-        self._next = cycle([_socket_address(address, port) for address in addresses])
+        self._next = cycle([_socket_address(*address) for address in addresses])
+        self._sources = tuple(_socket_address(source, 0) for source in sources)
+        self.form = self.hop_lines = ""
+        self.tunnel = b""
+        self.via = repr(self)
+        if proxy is not None:
+            self.via = f"proxy {proxy.host}:{proxy.port}"
+            if context is None:
+                self.form, self.hop_lines = repr(self), proxy.lines
+            else:
+                self.tunnel = f"CONNECT {shown}:{port} HTTP/1.1\r\nHost: {shown}:{port}\r\n{proxy.lines}\r\n".encode()
+
+    def source(self, family: socket.AddressFamily, number: int) -> tuple[str, int] | None:
+        """Return the own address from which a user sends, None for the one that the system chooses."""
+        fitting = [address for kind, address in self._sources if kind == family]
+        return fitting[number % len(fitting)] if fitting else None
 
     def next_address(self) -> tuple[socket.AddressFamily, tuple[str, int]]:
         """Return the socket family and address of the next connection."""
@@ -56,6 +89,21 @@ class Origin:
 
     def __repr__(self) -> str:
         return f"{self.scheme}://{self.host_header}"
+
+
+class Proxy:
+    """A proxy: where it is, and the header lines that it wants."""
+
+    __slots__ = ("host", "lines", "port")
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.host = parts.hostname or ""
+        self.port = parts.port or _DEFAULT_PORTS["http"]
+        self.lines = ""
+        if parts.username is not None:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self.lines = f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}\r\n"
 
 
 class Base:
@@ -76,18 +124,21 @@ class Origins:
     targets : iterable of Target
         Hosts with addresses; a host that is not among them is refused, so that a redirect or a recorded link cannot lead load to a
         stranger.
+    text_of : callable
+        Gives the value of a template, such as the address of a proxy with a secret in it.
     """
 
-    def __init__(self, targets: Iterable[Target]) -> None:
+    def __init__(self, targets: Iterable[Target], text_of: Callable[[str], str] = str) -> None:
+        self._text_of = text_of
         self._addresses: dict[str, tuple[str, ...]] = {}
         for target in targets:
             host = urlsplit(target.base_url).hostname or ""
             self._addresses[host] = self._addresses.get(host, ()) + target.addresses
-        self._origins: dict[tuple[str, str, int, Tls], Origin] = {}
+        self._origins: dict[tuple[str, str, int, Route], Origin] = {}
         self._roots: dict[Origin, Base] = {}
         self._contexts: dict[Tls, ssl.SSLContext] = {}
 
-    def base(self, url: str, tls: Tls = _DEFAULT_TLS) -> Base:
+    def base(self, url: str, route: Route = _DEFAULT_ROUTE) -> Base:
         """Return the base for an absolute URL.
 
         Raises
@@ -104,7 +155,7 @@ class Origins:
             raise InvalidInput(f"the URL {url!r} cannot be read.", hint="Write it as http://host:port/path.") from None
         if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
             raise InvalidInput(f"the URL {url!r} is not an absolute http or https URL.", hint="Write it as http://host:port/path.")
-        return Base(self.origin(parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme], tls), parts.path.rstrip("/"))
+        return Base(self.origin(parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme], route), parts.path.rstrip("/"))
 
     def root_of(self, origin: Origin) -> Base:
         """Return the base URL of an origin without a path, the same object each time."""
@@ -112,13 +163,20 @@ class Origins:
             self._roots[origin] = Base(origin, "")
         return self._roots[origin]
 
-    def origin(self, scheme: str, host: str, port: int, tls: Tls) -> Origin:
+    def origin(self, scheme: str, host: str, port: int, route: Route) -> Origin:
         """Return the origin, the same object for equal arguments."""
-        key = (scheme, host, port, tls)
+        key = (scheme, host, port, route)
         origin = self._origins.get(key)
         if origin is None:
-            context = self._context(tls) if scheme == "https" else None
-            origin = self._origins[key] = Origin(scheme, host, port, self._pinned(host), context, tls.server_name)
+            context = self._context(route.tls) if scheme == "https" else None
+            addresses = [(address, port) for address in self._pinned(host)]
+            proxy = Proxy(self._text_of(route.proxy)) if route.proxy else None
+            if proxy is not None:
+                # The target has to be one of the plan's all the same.
+                addresses = [(address, proxy.port) for address in self._pinned(proxy.host)]
+            origin = self._origins[key] = Origin(
+                scheme, host, port, addresses, context, route.tls.server_name, proxy=proxy, sources=route.source_addresses
+            )
         return origin
 
     def _pinned(self, host: str) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ class PageLoad:
         page = step.page
         assert page is not None
         self._limit = page.parallel
-        self._tls = step.tls
+        self._route = step.route
         self._operations = {kind: _AssetOperation(step, label, uses_last=uses_last) for kind, label in page.labels}
         self._foreign: set[str] = set()
 
@@ -98,7 +98,7 @@ class PageLoad:
     def _is_ours(self, url: str, user: VirtualUser) -> bool:
         """Whether the plan may send there; what stands elsewhere is left out, and said so once."""
         try:
-            user.shard.origins.base(url, self._tls)
+            user.shard.origins.base(url, self._route)
         except MaidError:
             host = urlsplit(url).netloc
             if host not in self._foreign:

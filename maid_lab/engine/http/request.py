@@ -62,7 +62,7 @@ class Request:
     @classmethod
     def of(cls, origin: Origin, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> Request:
         """Return a request with these headers, and those that belong to its body."""
-        text = [f"{method} {target} HTTP/1.1\r\nHost: {_host(headers) or origin.host_header}\r\n"]
+        text = [f"{method} {origin.form}{target} HTTP/1.1\r\n{origin.hop_lines}Host: {_host(headers) or origin.host_header}\r\n"]
         text += [f"{name}: {value}\r\n" for name, value in headers if name.lower() != "host"]
         if body or method in _WITH_BODY:
             text.append(f"Content-Length: {len(body)}\r\n")
@@ -103,6 +103,7 @@ class RequestTemplate:
 
     def __init__(self, step: HttpStep) -> None:
         self._step = step
+        self._route = step.route
         self._url = compile_value(step.url)
         self._params = compile_value(dict(step.params)) if len(dict(step.params)) == len(step.params) else _pairs(step.params)
         parts = MultipartBody(step.body.value, _text) if step.body is not None and step.body.kind == "multipart" else None
@@ -142,7 +143,7 @@ class RequestTemplate:
         if self._params:
             target += ("&" if "?" in target else "?") + _query(_value(self._params, scope))
         body = b"" if self._body is None else self._body if isinstance(self._body, bytes) else self._encode_body(scope)
-        text = [f"{self._step.method} {target} HTTP/1.1\r\n"]
+        text = [f"{self._step.method} {origin.form}{target} HTTP/1.1\r\n{origin.hop_lines}"]
         if not self._has_host:
             text.append(f"Host: {origin.host_header}\r\n")
         for piece, value in self._pieces:
@@ -166,7 +167,7 @@ class RequestTemplate:
         MaidError
             If its host is not a target of the plan.
         """
-        base = user.shard.origins.base(url, self._step.tls)
+        base = user.shard.origins.base(url, self._route)
         own = {"content-type", *(("host",) if base.origin is not (user.base.origin if user.base is not None else None) else ())}
         headers = [(name, _header_value(name, _value(value, user.scope))) for name, value in self._headers if name.lower() not in own]
         headers += [(name, value) for name, value in (("Content-Type", content_type), ("Referer", referer)) if value]
@@ -178,7 +179,7 @@ class RequestTemplate:
         GET replaces POST for 301 and 302, and any method but HEAD for 303 (Fetch standard, HTTP-redirect fetch).
         """
         step = self._step
-        base = user.shard.origins.base(urljoin(request.url, location), step.tls)
+        base = user.shard.origins.base(urljoin(request.url, location), self._route)
         target = _target(urljoin(request.url, location))
         becomes_get = (status in (301, 302) and request.method == "POST") or (status == 303 and request.method not in ("GET", "HEAD"))
         method = "GET" if becomes_get else request.method
@@ -193,15 +194,15 @@ class RequestTemplate:
         return following
 
     def _place(self, user: VirtualUser, base: Base) -> tuple[Origin, str]:
-        origin = user.shard.origins.origin(base.origin.scheme, base.origin.host, base.origin.port, self._step.tls)
+        origin = user.shard.origins.origin(base.origin.scheme, base.origin.host, base.origin.port, self._route)
         place = self._places[base] = origin, base.path
         return place
 
     def _locate(self, user: VirtualUser, url: str) -> tuple[Origin, str]:
         if _ABSOLUTE.match(url):
-            base = user.shard.origins.base(url, self._step.tls)
+            base = user.shard.origins.base(url, self._route)
             return base.origin, _target(url)
-        base = user.base if user.base is not None else user.base_for(self._step.tls)
+        base = user.base if user.base is not None else user.base_for()
         origin, prefix = self._place(user, base)
         return origin, prefix + _path(url)
 

@@ -42,7 +42,7 @@ class CodeOperation(HttpOperation):
 
     def __init__(self, step: HttpStep, values: Values | None, *, expect: frozenset[int], said: str, captures: bool) -> None:
         super().__init__(step, uses_last=False)
-        self._template: Any = CodeTemplate(step.method, step.tls, values)
+        self._template: Any = CodeTemplate(step.method, step.route, values)
         self._captures = captures
         self._expect = expect
         self.expects = bool(expect)

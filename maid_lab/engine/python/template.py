@@ -12,7 +12,7 @@ from maid_lab.engine.http.request import Request
 
 if TYPE_CHECKING:
     from maid_lab.engine.http.origin import Base, Origin
-    from maid_lab.model.plan import Tls
+    from maid_lab.model.plan import Route
 
 __all__ = ["CodeTemplate", "Values", "values_of"]
 
@@ -90,15 +90,15 @@ class CodeTemplate:
     ----------
     method : str
         HTTP method.
-    tls : Tls
-        How TLS connections are made.
+    route : Route
+        How hosts are reached.
     values : Values, optional
         Of a request that never changes; without them each call brings its own in `user.values`.
     """
 
-    def __init__(self, method: str, tls: Tls, values: Values | None = None) -> None:
+    def __init__(self, method: str, route: Route, values: Values | None = None) -> None:
         self._method = method
-        self._tls = tls
+        self._route = route
         self._values = values
         self.is_constant = values is not None
 
@@ -118,7 +118,7 @@ class CodeTemplate:
         """Return the request that a redirect asks for, as `RequestTemplate.follow` does."""
         values: Values = self._values or user.values
         url = urljoin(request.url, location)
-        origin: Origin = user.shard.origins.base(url, self._tls).origin
+        origin: Origin = user.shard.origins.base(url, self._route).origin
         becomes_get = (status in (301, 302) and request.method == "POST") or (status == 303 and request.method not in ("GET", "HEAD"))
         dropped = {"content-type", "content-length"} if becomes_get else set()
         if origin is not request.origin:
@@ -130,7 +130,7 @@ class CodeTemplate:
     def _locate(self, user: Any, url: str) -> tuple[Origin, str]:
         origins = user.shard.origins
         if wire._ABSOLUTE.match(url):
-            return origins.base(url, self._tls).origin, wire._target(url)
-        base: Base = user.base if user.base is not None else user.base_for(self._tls)
-        origin = origins.origin(base.origin.scheme, base.origin.host, base.origin.port, self._tls)
+            return origins.base(url, self._route).origin, wire._target(url)
+        base: Base = user.base if user.base is not None else user.base_for()
+        origin = origins.origin(base.origin.scheme, base.origin.host, base.origin.port, self._route)
         return origin, base.path + wire._target(url if url.startswith("/") else f"/{url}")

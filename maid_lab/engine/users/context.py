@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.recording.recorder import Recorder
     from maid_lab.engine.timers import Timers
     from maid_lab.engine.users.parts import RequestGate
-    from maid_lab.model.plan import Label, Plan, Scenario, Tls
+    from maid_lab.model.plan import Label, Plan, Scenario
 
 __all__ = ["WorkerContext"]
 
@@ -127,7 +127,7 @@ class WorkerContext:
             return None
         return self._bases[self._base_order[number % len(self._base_order)]][0]
 
-    def require_base(self, base: Base | None, tls: Tls) -> Base:
+    def require_base(self, base: Base | None) -> Base:
         """Return the base, or say that there is none.
 
         Raises

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from maid_lab.engine.http.origin import Base, Origin
     from maid_lab.engine.users.context import WorkerContext
     from maid_lab.engine.users.parts import Branches, Compiled, RequestGate, Waiting
-    from maid_lab.model.plan import Tls
 
 __all__ = ["UserScope", "VirtualUser"]
 
@@ -293,7 +292,7 @@ class VirtualUser:
             error=error,
         )  # fmt: skip
 
-    def base_for(self, tls: Tls) -> Base:
+    def base_for(self) -> Base:
         """Return the user's base URL.
 
         Raises
@@ -301,7 +300,7 @@ class VirtualUser:
         InvalidInput
             If the plan has none: a relative URL needs one.
         """
-        return self.shard.require_base(self.base, tls)
+        return self.shard.require_base(self.base)
 
 
 def _not_started(_result: Any) -> Any:

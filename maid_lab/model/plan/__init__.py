@@ -8,7 +8,7 @@ from typing import Any, Final
 from maid_lab.model.plan.code import Code
 from maid_lab.model.plan.codec import from_json, to_json
 from maid_lab.model.plan.loads import Ceilings, Load, Search, Segment
-from maid_lab.model.plan.requests import Body, Check, EventStream, Extract, HttpStep, Page, Retry, Timeouts, Tls
+from maid_lab.model.plan.requests import Body, Check, EventStream, Extract, HttpStep, Page, Retry, Route, Timeouts, Tls
 from maid_lab.model.plan.steps import (
     FormStep,
     IfStep,
@@ -47,6 +47,7 @@ __all__ = [
     "Plan",
     "RandomStep",
     "Retry",
+    "Route",
     "Scenario",
     "Search",
     "Segment",

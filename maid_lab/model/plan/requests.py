@@ -13,6 +13,7 @@ __all__ = [
     "HttpStep",
     "Page",
     "Retry",
+    "Route",
     "Timeouts",
     "Tls",
     "Value",
@@ -40,6 +41,15 @@ class Timeouts:
     connect_s: float = 0.0
     read_s: float = 0.0
     total_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How a host is reached: TLS, the proxy in between (a URL, empty for none), and the own addresses to send from."""
+
+    tls: Tls = Tls()
+    proxy: str = ""
+    source_addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +154,8 @@ class HttpStep:
     auth: tuple[str, ...] = ()
     token: HttpStep | None = None
     tls: Tls = Tls()
+    proxy: str = ""
+    source_addresses: tuple[str, ...] = ()
     extract: tuple[Extract, ...] = ()
     check: tuple[Check, ...] = ()
     retry: Retry | None = None
@@ -152,3 +164,8 @@ class HttpStep:
     trace: bool = False
     when: str = ""
     on_error: Literal["continue", "iteration", "user", "run"] = "iteration"
+
+    @property
+    def route(self) -> Route:
+        """How its host is reached."""
+        return Route(tls=self.tls, proxy=self.proxy, source_addresses=self.source_addresses)

@@ -138,6 +138,7 @@ class Plan:
     secrets: tuple[str, ...] = ()
     data: tuple[DataSet, ...] = ()
     thresholds: tuple[str, ...] = ()
+    dns: tuple[tuple[str, tuple[str, ...]], ...] = ()
     throttle_per_s: float = 0.0
     max_requests: int = 0
     ceilings: Ceilings = _NO_CEILINGS

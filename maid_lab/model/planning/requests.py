@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from maid_lab.model import plan as out
 from maid_lab.model.nearest import did_you_mean
+from maid_lab.model.planning.addresses import is_ip
 from maid_lab.model.planning.checks import plan_check, plan_extract
 from maid_lab.model.planning.context import Context, PlanningError
 from maid_lab.model.planning.files import file_below
@@ -25,8 +26,6 @@ from maid_lab.model.units import parse_duration
 
 __all__ = ["RequestPlanner"]
 
-#: Fields of a request that are part of the schema and not run yet.
-_NOT_YET: Final = ("proxy", "source_addresses", "dns")
 #: Longest wait for a token, seconds.
 _TOKEN_S: Final = 30.0
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -88,9 +87,11 @@ class RequestPlanner:
             sticky=self._flag("sticky", call, place, default=False),
             reuse=_first(call.reuse, defaults.reuse, "user"),
             trace=self._flag("trace", call, place, default=False),
-            auth=self._auth(call.auth or defaults.auth, f"{place}/auth"),
-            token=self._token(call, f"{place}/auth/oauth2"),
-            tls=self._tls(call.tls or defaults.tls, f"{place}/tls"),
+            auth=self._auth(*self._chosen("auth", call, place)),
+            token=self._token(call, place),
+            tls=self._tls(*self._chosen("tls", call, place)),
+            proxy=self._proxy(*self._chosen("proxy", call, place)),
+            source_addresses=self._sources(*self._chosen("source_addresses", call, place)),
             extract=tuple(plan_extract(each, run, context, f"{pointer}/extract/{i}") for i, each in enumerate(step.extract)),
             check=tuple(
                 plan_check(each, run, context, f"{pointer}/check/{i}", base_dir=self._base_dir) for i, each in enumerate(step.check)
@@ -117,10 +118,9 @@ class RequestPlanner:
                 self._context.add("E105", "messages belongs to steps with sse", "Add sse: true.", f"{pointer}/check/{index}")
 
     def _refuse_fields(self, call: HttpCall, place: str) -> None:
+        if call.dns is not None:
+            self._context.add("E105", "dns holds for the whole test", "Write it in target.defaults.", f"{place}/dns")
         for source, where in ((call, place), (self._defaults, "/target/defaults")):
-            for field in _NOT_YET:
-                if getattr(source, field, None) not in (None, False):
-                    self._context.refuse(f"{field} of HTTP requests", f"{where}/{field}")
             version = source.http_version
             if version not in (None, "auto", "1.1"):
                 self._context.refuse(f"http_version {version}", f"{where}/http_version")
@@ -203,6 +203,13 @@ class RequestPlanner:
 
         return out.Timeouts(connect_s=seconds(chosen.connect, 0.0), read_s=seconds(chosen.read, 0.0), total_s=seconds(chosen.total, 60.0))
 
+    def _chosen(self, name: str, call: HttpCall, place: str) -> tuple[Any, str]:
+        """Return a field of the request, else of the target's defaults, with its pointer."""
+        value = getattr(call, name)
+        if value is not None:
+            return value, f"{place}/{name}"
+        return getattr(self._defaults, name), f"/target/defaults/{name}"
+
     def _flag(self, name: str, call: HttpCall, place: str, *, default: bool) -> bool:
         value = _first(getattr(self._overrides, name, None), getattr(call, name), getattr(self._defaults, name), default)
         return self._context.value(value, _boolean, f"{place}/{name}")
@@ -221,14 +228,14 @@ class RequestPlanner:
 
     def _token(self, call: HttpCall, place: str) -> out.HttpStep | None:
         """Return the request that fetches a token (RFC 6749, section 4.4); its rows are none of the scenario's."""
-        auth = call.auth or self._defaults.auth
+        auth, where = self._chosen("auth", call, place)
         if auth is None or auth.oauth2 is None:
             return None
-        given = auth.oauth2
-        url = self._url(given.token_url, f"{place}/token_url")
+        given, place_of_auth = auth.oauth2, f"{where}/oauth2"
+        url = self._url(given.token_url, f"{place_of_auth}/token_url")
         form = {"grant_type": "client_credentials"}
         if given.scope is not None:
-            form["scope"] = self._leaves.text(given.scope, f"{place}/scope")
+            form["scope"] = self._leaves.text(given.scope, f"{place_of_auth}/scope")
         label = out.Label(scenario="", transaction="", name="oauth2 token", kind="http", method="POST", url=url, section="setup")
         return out.HttpStep(
             label=self._context.label(label),
@@ -236,9 +243,14 @@ class RequestPlanner:
             url=url,
             headers=(("Accept", "application/json"),),
             body=out.Body(kind="form", value=form),
-            auth=("basic", self._part(given.client_id, f"{place}/client_id"), self._part(given.client_secret, f"{place}/client_secret")),
+            auth=(
+                "basic",
+                self._part(given.client_id, f"{place_of_auth}/client_id"),
+                self._part(given.client_secret, f"{place_of_auth}/client_secret"),
+            ),
             timeouts=out.Timeouts(total_s=_TOKEN_S),
-            tls=self._tls(call.tls or self._defaults.tls, f"{place}/tls"),
+            tls=self._tls(*self._chosen("tls", call, place)),
+            proxy=self._proxy(*self._chosen("proxy", call, place)),
             extract=(
                 out.Extract(name="access_token", source="json", expr="$.access_token"),
                 out.Extract(name="expires_in", source="json", expr="$.expires_in", has_default=True, default=0, required=False),
@@ -264,6 +276,25 @@ class RequestPlanner:
         ca, cert, key = (self._file_of(getattr(tls, name), f"{place}/{name}") for name in ("ca", "cert", "key"))
         name = self._context.value(tls.server_name, str, f"{place}/server_name") if tls.server_name else ""
         return out.Tls(verify=tls.verify, ca=ca, cert=cert, key=key, server_name=name)
+
+    def _proxy(self, given: str | None, place: str) -> str:
+        """Return the address of a proxy: only what stands before its host may come from secrets."""
+        if not given:
+            return ""
+        text = self._leaves.text(given, place)
+        scheme, _, rest = text.partition("://")
+        host, _, port = rest.rpartition("@")[2].rstrip("/").rpartition(":")
+        if scheme.lower() != "http" or not host or not port.isdigit() or set("{}/?#") & set(host):
+            hint = "Write http://host:port, or http://user:{{ secrets.password }}@host:port."
+            self._context.add("E104", "the address of the proxy cannot be read", hint, place)
+        return text
+
+    def _sources(self, given: list[str] | None, place: str) -> tuple[str, ...]:
+        addresses = tuple(self._context.value(text, str, f"{place}/{index}") for index, text in enumerate(given or ()))
+        for index, address in enumerate(addresses):
+            if not is_ip(address):
+                self._context.add("E104", f"{address!r} is not an IP address", "Write one of this machine's.", f"{place}/{index}")
+        return addresses
 
     def _file_of(self, value: str | None, place: str) -> str:
         if not value:

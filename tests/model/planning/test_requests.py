@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from maid_lab.model.plan import Body, Check, EventStream, HttpStep, Retry, Timeouts, Tls, WaitForStep
+from maid_lab.model.plan import Body, Check, EventStream, HttpStep, Retry, Route, Timeouts, Tls, WaitForStep
 from maid_lab.model.planner import PlanResult, make_plan
 from maid_lab.model.recipe import parse_recipe
 
@@ -120,8 +120,9 @@ def test_waiting_asks_for_the_status_and_no_request_outlasts_it() -> None:
         ("get: {url: /, sse: true, page: {assets: true}}", "E105", "/get/sse"),
         ("{get: /, check: [{not: {messages: '> 1'}}]}", "E105", "/check/0"),
         ("{get: {url: /, sse: true}, check: [{messages: many}]}", "E104", "/check/0/messages"),
-        ("get: {url: /, proxy: 'http://127.0.0.1:1'}", "E401", "/get/proxy"),
-        ("get: {url: /, auth: {digest: {user: a, password: b}}}", "E401", "/get/auth"),
+        ("get: {url: /, proxy: 'https://127.0.0.1:1'}", "E104", "/get/proxy"), ("get: {url: /, proxy: 127.0.0.1}", "E104", "/get/proxy"),
+        ("get: {url: /, proxy: 'http://{{ token }}:1'}", "E104", "/get/proxy"), ("get: {url: /, dns: {a: 127.0.0.1}}", "E105", "/get/dns"),
+        ("get: {url: /, source_addresses: [eth0]}", "E104", "/get/source_addresses/0"),
         ("get: {url: /, auth: {basic: {user: 'x-{{ token }}', password: b}}}", "E401", "/get/auth/basic"),
         ("post: {url: /, multipart: [a]}", "E103", "/post/multipart"),
         ("post: {url: /, multipart: {a: {file: none.bin}}}", "E306", "/post/multipart/a/file"),
@@ -147,10 +148,37 @@ def test_files_are_named_by_their_absolute_path(tmp_path: Path) -> None:
     assert found.tls == Tls(ca=str(tmp_path / "ca.pem"), server_name="a.test")
 
 
-def test_a_default_of_the_target_that_is_not_run_yet_is_told_once() -> None:
-    assert errors("transaction: t\n        steps: [{get: /a}, {get: /b}]", defaults="{proxy: 'http://127.0.0.1:1'}") == [
-        ("E401", "/target/defaults/proxy")
-    ]
+def test_what_is_wrong_in_a_default_of_the_target_is_told_once() -> None:
+    steps = "transaction: t\n        steps: [{get: /a}, {get: /b}]"
+    assert errors(steps, defaults="{http_version: '2'}") == [("E401", "/target/defaults/http_version")]
+    assert errors(steps, defaults="{proxy: 127.0.0.1}") == [("E104", "/target/defaults/proxy")]
+    assert errors(steps, defaults="{dns: {a.test: b}}") == [("E104", "/target/defaults/dns/a.test")]
+    assert errors(steps, defaults="{dns: [a]}") == [("E103", "/target/defaults/dns")]
+
+
+def test_the_way_to_the_host_is_part_of_the_request() -> None:
+    found = request("get: {url: /, proxy: 'http://u:{{ token }}@proxy.test:3128', source_addresses: [127.0.0.2, '::1']}")
+    assert found.route == Route(proxy="http://u:{{ secrets.token }}@proxy.test:3128", source_addresses=("127.0.0.2", "::1"))
+    plan = result("get: /", defaults="{dns: {A.test.: [127.0.0.2], b.test: '::1'}, proxy: 'http://p.test:1'}").plan
+    assert plan is not None
+    assert plan.dns == (("a.test", ("127.0.0.2",)), ("b.test", ("::1",)))
+
+
+def test_a_token_is_fetched_by_a_request_of_its_own() -> None:
+    auth = "{oauth2: {token_url: /token, client_id: me, client_secret: '{{ secrets.token }}', scope: a b}}"
+    plan = result(f"get: {{url: /, auth: {auth}}}").plan
+    assert plan is not None
+    (step,) = [step for step in plan.scenarios[0].steps if isinstance(step, HttpStep)]
+    assert step.auth == ("oauth2",)
+    assert step.token is not None
+    assert (step.token.method, step.token.url, step.token.auth) == ("POST", "/token", ("basic", "me", "{{ secrets.token }}"))
+    assert step.token.body == Body(kind="form", value={"grant_type": "client_credentials", "scope": "a b"})
+    assert (plan.labels[step.token.label].name, plan.labels[step.token.label].section) == ("oauth2 token", "setup")
+    assert plan.secrets == ("token",)
+
+
+def test_digest_keeps_name_and_password_for_the_challenge() -> None:
+    assert request("get: {url: /, auth: {digest: {user: a, password: 'b-{{ token }}'}}}").auth == ("digest", "a", "b-{{ secrets.token }}")
 
 
 @pytest.mark.parametrize(
