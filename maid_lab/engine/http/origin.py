@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from maid_lab.model.plan import Target, Tls
 
-__all__ = ["Base", "Origin", "Origins"]
+__all__ = ["Base", "Origin", "Origins", "Proxy"]
 
 _DEFAULT_ROUTE = Route()
 _DEFAULT_PORTS = {"http": 80, "https": 443}
