@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 
+from maid_lab.store.ahead import ahead
+
 __all__ = ["Flights", "UsersTimeline"]
+
+#: Stamps for each time that is looked up, beyond which looking up is quicker than merging.
+_MANY: Final = 8
 
 Ints = np.ndarray[Any, Any]
 
@@ -56,15 +61,14 @@ class Flights:
 
     def __init__(self, starts: Ints, ends: Ints) -> None:
         lasting = ends > starts
-        # Stable sorting is quick on what is nearly in order, as rows of a spool are: a fifth of the time.
-        self._starts = np.sort(starts[lasting], kind="stable")
-        self._ends = np.sort(ends[lasting], kind="stable")
+        if not lasting.all():
+            starts, ends = starts[lasting], ends[lasting]
+        self._starts, self._ends = ahead(_sorted, (starts, ends))
 
     def at(self, times: Ints) -> Ints:
         """Count the requests that began before each time and had not ended at it; a request does not count itself. Shape (n,)."""
         if not len(times):
             return np.zeros(0, np.uint32)
-        # In order of time, and between the first and the last alone, the look-up stays in the processor's cache: half the time.
         order = np.argsort(times, kind="stable")
         ordered = times[order]
         counts = np.empty(len(times), np.uint32)
@@ -72,7 +76,21 @@ class Flights:
         return counts
 
 
-def _rank(values: Ints, ordered: Ints, side: Any) -> Ints:
+def _sorted(stamps: Ints) -> Ints:
+    # Stable sorting is quick on what is nearly in order, as rows of a spool are: a fifth of the time.
+    return np.sort(stamps, kind="stable")
+
+
+def _rank(values: Ints, ordered: Ints, side: Literal["left", "right"]) -> Ints:
+    """Return how many of the ordered values are below each of the ordered times (`left`), or not above it (`right`)."""
     first, last = (int(np.searchsorted(values, ordered[place], side=side)) for place in (0, -1))
-    found: Ints = np.searchsorted(values[first:last], ordered, side=side) + first
-    return found
+    between = values[first:last]
+    if len(between) > _MANY * len(ordered):
+        found: Ints = np.searchsorted(between, ordered, side=side) + first
+        return found
+    # Two runs in order are merged by stable sorting in half the time that a look-up of each takes; what comes first wins a tie.
+    if side == "left":
+        places = np.flatnonzero(np.argsort(np.concatenate([ordered, between]), kind="stable") < len(ordered))
+    else:
+        places = np.flatnonzero(np.argsort(np.concatenate([between, ordered]), kind="stable") >= len(between))
+    return places - np.arange(len(ordered)) + first

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from maid_lab.model.rows import EVENT_FIELDS, EVENT_SIZE, FLAG_OUTCOME, FLAG_PHASE_SHIFT, Outcome
-from maid_lab.store.frames import FROM_LABEL, codes_of, schema_of
+from maid_lab.model.rows import EVENT_FIELDS, EVENT_SIZE
+from maid_lab.store.frames import by_flags, by_label
+from maid_lab.store.row_schema import schema_of
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from maid_lab.store.frames import Survey
+    from maid_lab.store.survey import Survey
 
 __all__ = ["EventFrames", "event_schema"]
 
@@ -48,12 +49,17 @@ class EventFrames:
 
     Attributes
     ----------
+    schema : mapping
+        Columns with their types.
     count : int
         Messages in the files at the moment of the first look.
     """
 
     def __init__(self, survey: Survey) -> None:
         self._survey = survey
+        rows = schema_of(survey.labels, survey.errors)
+        self.schema = event_schema(rows)
+        self._by_label, self._by_flags = by_label(survey, rows), by_flags(rows)
         self._files = [(file, path) for file in survey.files if (path := survey.folder.events_path(file.worker, file.epoch)).is_file()]
         self._sizes = {path: path.stat().st_size // EVENT_SIZE for _, path in self._files}
         self.count = 0
@@ -86,22 +92,14 @@ class EventFrames:
     def _frame(self, records: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], worker: int) -> pl.DataFrame:
         import polars as pl
 
-        schema = event_schema(schema_of(self._survey))
         label = labels[records["label"]]
         records, label = records[label >= 0], label[label >= 0]
-        words = [outcome.word for outcome in Outcome]
-        columns: list[pl.Series] = []
-        for name, kind in schema.items():
-            if name in FROM_LABEL:
-                texts = list(map(FROM_LABEL[name], self._survey.labels))
-                values: Any = pl.Series(name, list(dict.fromkeys(texts)), dtype=kind).gather(codes_of(texts)[label])
-            elif name == "outcome":
-                values = pl.Series(name, words, dtype=kind).gather(np.minimum(records["flags"] & FLAG_OUTCOME, len(words) - 1))
-            elif name == "phase":
-                values = pl.Series(name, kind.categories, dtype=kind).gather(records["flags"] >> FLAG_PHASE_SHIFT & 3)
-            elif name == "worker":
-                values = pl.Series(name, np.full(len(records), worker, dtype=np.uint16))
-            else:
-                values = pl.Series(name, np.ascontiguousarray(records[name]), dtype=kind)
-            columns.append(values)
-        return pl.DataFrame(columns)
+        words = (*self._by_label[pl.Series(label, dtype=pl.UInt32)], *self._by_flags[pl.Series(records["flags"], dtype=pl.UInt32)])
+        found = {series.name: series for series in words}
+        found["worker"] = pl.Series("worker", np.full(len(records), worker, dtype=np.uint16))
+        return pl.DataFrame(
+            [
+                found[name] if name in found else pl.Series(name, np.ascontiguousarray(records[name]), dtype=kind)
+                for name, kind in self.schema.items()
+            ]
+        )
