@@ -32,6 +32,8 @@ __all__ = ["SETUP_USER", "Shard"]
 
 _NS: Final = 1_000_000_000
 _USERS_EVERY_NS: Final = 5_000_000
+#: Answers under way at the ceiling of requests get as long as at any graceful stop.
+_GRACE_S: Final = 10.0
 
 
 class Shard(WorkerContext):
@@ -115,6 +117,11 @@ class Shard(WorkerContext):
         for user in tuple(self.asides):
             user.abort()
 
+    def hold_back(self) -> None:
+        """Stop at the ceiling of requests: the supervisor would say so a tenth of a second later, and have more sent until then."""
+        if not self.is_ending:
+            self.stop(_GRACE_S)
+
     def replan(self, index: int, segments: tuple[Segment, ...]) -> None:
         """Let a load follow other segments from now on."""
         if not self.is_ending:
@@ -165,8 +172,6 @@ class Shard(WorkerContext):
         if self.gate is not None and self.gate.is_open:
             self.gate = None
             self._tell_gate()
-        if self.max_requests and self.requests >= self.max_requests and not self.is_ending:
-            self.end_run(f"max_requests {self.plan.max_requests} reached", failed=False)
 
     def note_users(self, now: int, *, due: bool = False) -> None:
         """Record the number of live users when it changed, at most every 5 ms: ten thousand starts need not be ten thousand rows."""

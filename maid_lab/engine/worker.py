@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from maid_lab.engine.recording.capture import Capture
-from maid_lab.engine.recording.recorder import Recorder
+from maid_lab.engine.recording.recorder import Fold, Recorder
 from maid_lab.engine.shard import Shard
 from maid_lab.engine.timers import Timers
 from maid_lab.engine.wire import LEASE_S, SNAPSHOT_S, Message, read_message, write_message
 from maid_lab.model.capture import CaptureOptions
 from maid_lab.model.plan import Plan, Segment, plan_from_json, plan_to_json
 from maid_lab.model.redaction import Redactor
+from maid_lab.model.rows import Outcome
 
 __all__ = ["Worker", "main"]
 
@@ -57,6 +58,7 @@ class Worker:
         self._redactor = Redactor()
         self._identity: Message = {}
         self._sequence = 0
+        self._requests = 0
         self._sent_at: dict[int, float] = {}
         self._lease_until = float("inf")
         self._is_running = False
@@ -202,6 +204,7 @@ class Worker:
             return
         now_ns, cpu_ns = time.monotonic_ns(), time.process_time_ns()
         self._sequence += 1
+        self._requests += _requests_in(fold, shard)
         self._sent_at[self._sequence] = time.monotonic()
         snapshot = {
             "type": "snapshot",
@@ -213,7 +216,7 @@ class Worker:
             "cpu": round((cpu_ns - self._cpu_ns) / max(1, now_ns - self._wall_ns), 3),
             "loop_lag_ms": round(self._loop_lag_s * 1000, 3),
             "rows_total": recorder.rows,
-            "requests_total": shard.requests,
+            "requests_total": self._requests,
             "new_errors": recorder.new_errors,
             "new_labels": [(number, plan_to_json(label)) for number, label in recorder.new_labels],
             "end": [self._redactor.text(shard.end_reason), shard.end_failed] if shard.end_reason else None,
@@ -260,6 +263,12 @@ class Worker:
     def _send(self, message: Message) -> None:
         if not self._writer.is_closing():
             write_message(self._writer, message)
+
+
+def _requests_in(fold: Fold, shard: Shard) -> int:
+    """Return how many requests were sent and have ended: from counts that exist anyway, so that counting costs no request anything."""
+    ended = (count for (label, outcome), count in fold.outcomes.items() if outcome < Outcome.DROPPED and shard.label(label).is_request)
+    return sum(ended)
 
 
 def _order(shard: Shard, message: Message) -> None:

@@ -63,6 +63,20 @@ def test_the_exit_code_is_the_verdict(threshold: str, verdict: int, tmp_path: Pa
     assert ("error[E110]" in text.err) == (verdict == 2)
 
 
+def test_a_run_that_a_threshold_ends_is_stopped_and_failed(tmp_path: Path, shop: DemoProcess, capsys: Capture) -> None:
+    path = write_recipe(tmp_path, shop.url, thresholds="max < 0.001ms over 1s abort")
+    assert call(["run", str(path), "--json", "--workers", "1", "--run-time", "30s", "--report-file", str(tmp_path / "r.html")]) == 1
+    record = json.loads(capsys.readouterr().out)
+    assert (record["status"], record["verdict"]) == ("stopped", "fail")
+    assert "says abort" in record["reason"]
+    assert record["duration_seconds"] < 15
+    assert call(["show", record["id"], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == record
+    assert "The run was stopped: threshold" in (tmp_path / "r.html").read_text()
+    assert call(["show"]) == 0
+    assert "stopped: threshold" in capsys.readouterr().out
+
+
 def test_reports_are_written_in_the_formats_of_their_names(recipe: str, tmp_path: Path, capsys: Capture) -> None:
     files = [tmp_path / f"out.{suffix}" for suffix in ("json", "xml")]
     assert call(["run", recipe, "-q", "--workers", "1", *(word for file in files for word in ("--report-file", str(file)))]) == 0

@@ -122,7 +122,7 @@ class HttpOperation:
         return self.send(user)
 
     def send(self, user: VirtualUser, *, attempt: int = 0) -> Any:
-        """Send the request now; returns False at once when it cannot even be written down."""
+        """Send the request now; when it cannot even be written down, the user goes on with False."""
         cached = self._wires.get(user.base)
         if cached is not None and user.jar is None:
             request, wire, _ = cached
@@ -146,7 +146,8 @@ class HttpOperation:
         user.request = request
         connection = user.connections.get(request.origin)
         shard = user.shard
-        shard.requests += 1
+        if shard.max_requests:
+            shard.spend_request()
         if connection is None:
             connection = user.connections[request.origin] = self.connection_class(request.origin, user)
             connection.attempt, connection.hops = attempt, hops
@@ -155,14 +156,15 @@ class HttpOperation:
             connection.attempt, connection.hops = attempt, hops
             connection.exchange(self, wire, intended)
 
-    def _unsendable(self, user: VirtualUser, error: Exception) -> bool:
+    def _unsendable(self, user: VirtualUser, error: Exception) -> Any:
+        """Record that nothing can be sent; the user goes on in the loop's next turn, as it may come here again at once."""
         now = monotonic_ns()
         text = error.message if isinstance(error, MaidError) else str(error)
         outcome = Outcome.CONNECT_ERROR if isinstance(error, MaidError) else Outcome.EXTRACT_MISS
         user.record(self.label, start=now, end=now, outcome=outcome, error=text)
         user.ready_ns = now
         user.failed_by(self, outcome, text)
-        return False
+        return user.later(False)  # noqa: FBT003 - the result of the operation
 
     # ---- the answer
 

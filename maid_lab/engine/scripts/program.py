@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from maid_lab.engine.http.operation import HttpOperation
 from maid_lab.engine.scripts.flat import FlatLoop
 from maid_lab.engine.scripts.steps import StepCompiler, run_steps, stop_for
-from maid_lab.engine.users.ops import Abandon, Cut, EndRun, EndUser, Until
+from maid_lab.engine.users.ops import TURN, Abandon, Cut, EndRun, EndUser, Until
 from maid_lab.model.dealing import sets_of
 from maid_lab.model.planning.walks import requests_in
 from maid_lab.model.rows import Outcome
@@ -87,6 +87,9 @@ class Program:
             while may_iterate(user):
                 began = user.ready_ns
                 yield from self.iteration(user)
+                if user.ready_ns == began:
+                    # Nothing took time: without this the worker would hear of nothing else any more.
+                    yield TURN
                 if pace_ns and not user.leaving and user.ready_ns < began + pace_ns and not (yield Until(began + pace_ns)):
                     break
         except EndRun as end:

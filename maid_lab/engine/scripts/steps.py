@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from maid_lab.engine.http.capturing import CapturingHttpOperation
 from maid_lab.engine.http.operation import HttpOperation
 from maid_lab.engine.http.pages import FormOperation, PageLoad, keep_page
 from maid_lab.engine.http.stream import CapturingStreamOperation, StreamOperation
-from maid_lab.engine.users.ops import Abandon, Cut, EndRun, EndUser, Pause
+from maid_lab.engine.users.ops import TURN, Abandon, Cut, EndRun, EndUser, Pause
 from maid_lab.engine.users.parallel import ParallelOperation
 from maid_lab.model.expressions import parse_expression
 from maid_lab.model.plan import (
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from maid_lab.model.plan import Step
 
 __all__ = ["Item", "StepCompiler", "run_steps", "stop_for"]
+
+#: Rounds of a loop after which the others have their turn: its steps may all act at once.
+_AT_ONCE: Final = 1000
 
 #: Run for a user: a generator for steps that yield operations, nothing to iterate for those that act at once.
 Play = Callable[["VirtualUser"], Iterable[Any]]
@@ -217,15 +220,19 @@ class StepCompiler:
 
         def play(user: VirtualUser) -> Generator[Any, Any, None]:
             if over is None:
-                for _ in range(int(count(user.scope) if callable(count) else count)):
+                for turn in range(int(count(user.scope) if callable(count) else count)):
                     yield from run_steps(items, user)
+                    if turn % _AT_ONCE == _AT_ONCE - 1:
+                        yield TURN
                 return
             found = over(user.scope)
             if not isinstance(found, list | tuple):
                 raise ValueError(f"loop over {step.over}: its value is not a list")  # noqa: TRY004 - a recipe's value, not a type of ours
-            for value in found:
+            for turn, value in enumerate(found):
                 user.set_variable(step.name, value, keep=False)
                 yield from run_steps(items, user)
+                if turn % _AT_ONCE == _AT_ONCE - 1:
+                    yield TURN
 
         return play
 
@@ -234,10 +241,12 @@ class StepCompiler:
         condition = parse_expression(step.condition).compile()
 
         def play(user: VirtualUser) -> Generator[Any, Any, None]:
-            for _ in range(step.limit):
+            for turn in range(step.limit):
                 if not condition(user.scope):
                     return
                 yield from run_steps(items, user)
+                if turn % _AT_ONCE == _AT_ONCE - 1:
+                    yield TURN
 
         return play
 

@@ -49,7 +49,7 @@ class RunEnd:
     Attributes
     ----------
     condemned : bool
-        A step failed that says `on_error: run`: whatever the thresholds say, the verdict is fail.
+        A step failed that says `on_error: run`, or a threshold that says abort: whatever the rows say in the end, the verdict is fail.
     course : dict or None
         The plan's times as they came about, after pauses and changes of the load (see `Course.to_json`); None when the plan's hold.
     """
@@ -361,11 +361,11 @@ class Supervisor:
         self._health[handle.number].take(snapshot)
         if snapshot["end"] and self._state is RunStatus.RUNNING:
             reason, failed = snapshot["end"]
-            self._reason = reason
-            if failed and not self._is_condemned:
-                self._is_condemned = True
-                self._note("error", reason)
-            self._order_stop("graceful", _ABORT_DEADLINE_S if failed else _STOP_DEADLINE_S)
+            if failed:
+                self._abort(reason)
+            else:
+                self._reason = reason
+                self._order_stop("graceful", _STOP_DEADLINE_S)
         self._dry[handle.number] = frozenset(snapshot["dry"])
         if snapshot["dry"] and self._state is RunStatus.RUNNING and not self._reason:
             self._end_for_data(frozenset.intersection(*self._dry.values()))
@@ -398,6 +398,14 @@ class Supervisor:
             self._broadcast({"type": "stop", "mode": "kill"})
         if elapsed > limit + _OVERTIME_S:
             self._fail("workers did not end in time and were killed")
+
+    def _abort(self, reason: str) -> None:
+        """Cut the run short because the test itself says that it has failed: it is stopped, not completed, and its verdict is fail."""
+        self._state = next_status(self._state, "stop")
+        self._reason = reason
+        self._is_condemned = True
+        self._note("error", reason)
+        self._order_stop("graceful", _ABORT_DEADLINE_S)
 
     def _order_stop(self, mode: str, deadline_s: float) -> None:
         self._broadcast({"type": "stop", "mode": mode, "deadline_s": deadline_s})
@@ -437,9 +445,7 @@ class Supervisor:
         self._view.begin_second()
         failed = self._guard.second(elapsed, counts)
         if failed and self._state is RunStatus.RUNNING:
-            self._reason = failed
-            self._note("error", failed)
-            self._order_stop("graceful", _ABORT_DEADLINE_S)
+            self._abort(failed)
 
     def _live(self) -> LiveStatus:
         return self._view.status(state=self._state, phase=self._phase, reason=self._reason, elapsed_s=self._elapsed())

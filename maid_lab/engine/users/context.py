@@ -79,7 +79,6 @@ class WorkerContext:
         self.capture = capture
         self.run_id = run_id
         self.zero_ns = 0
-        self.requests = 0
         self.is_ending = False
         self.end_reason = ""
         self.end_failed = False
@@ -93,6 +92,8 @@ class WorkerContext:
         #: What holds requests back, where anything does.
         self.gate: RequestGate | None = None
         self.max_requests = share_of(plan.max_requests, worker, workers) if plan.max_requests else 0
+        #: Requests that may still go out; without a ceiling nobody looks at it.
+        self.requests_left = self.max_requests
         self.variables: dict[str, Any] = dict(plan.variables)
         self.parameters: dict[str, Any] = dict(plan.parameters)
         self.secrets = dict(secrets)
@@ -166,6 +167,17 @@ class WorkerContext:
         """Ask the supervisor, with the next snapshot, to end the run; when it `failed`, its verdict is fail."""
         if not self.end_reason:
             self.end_reason, self.end_failed = reason, failed
+
+    def spend_request(self) -> None:
+        """Count a request against the ceiling of the plan; the last one is followed by the end of this worker's load."""
+        self.requests_left -= 1
+        if not self.requests_left:
+            self.end_run(f"max_requests {self.plan.max_requests} reached", failed=False)
+            # Not from within the user that sends: it is in the midst of its step.
+            self.loop.call_soon(self.hold_back)
+
+    def hold_back(self) -> None:
+        """Start nothing more."""
 
     def debug(self, tag: str, user: Any, request_text: str = "", head: str = "", body: str | bytes = "") -> None:
         """Write a line into the debug log, masked and cut; nothing when nobody asked for that log. See `Capture.debug`."""

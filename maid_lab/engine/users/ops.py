@@ -7,6 +7,7 @@ operation for a user and returns `PENDING` when the result will come later (by `
 from __future__ import annotations
 
 import math
+from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from random import Random
 
 
-__all__ = ["PENDING", "Abandon", "Cut", "EndRun", "EndUser", "Operation", "Pause", "Sleeper", "Until", "think_seconds"]
+__all__ = ["PENDING", "TURN", "Abandon", "Cut", "EndRun", "EndUser", "Operation", "Pause", "Sleeper", "Turn", "Until", "think_seconds"]
 
 
 class _Pending:
@@ -67,6 +68,21 @@ class EndRun(EndUser):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Turn:
+    """Lets the loop go round once: what repeats without waiting for anything leaves the worker its answers, timers and orders."""
+
+    __slots__ = ()
+
+    def begin(self, user: Any) -> Any:
+        """Go on behind whatever is ready now."""
+        user.ready_ns = max(user.ready_ns, monotonic_ns())
+        return user.later(True)  # noqa: FBT003 - the result of the operation
+
+
+#: It has no state.
+TURN: Final = Turn()
 
 
 class Pause:

@@ -172,6 +172,15 @@ class VirtualUser:
             self._generator = None
             self.on_end(self)
 
+    def later(self, result: Any) -> Any:
+        """Let the script go on with a result behind whatever is ready in the loop now."""
+        self.shard.loop.call_soon(self._go_on, result, self.life)
+        return PENDING
+
+    def _go_on(self, result: Any, life: int) -> None:
+        if life == self.life:
+            self.step(result)
+
     def sleep_until(self, due_ns: int) -> Any:
         """Wait until a moment of the monotonic clock; the script goes on with True, or with False when it is cut short."""
         if self.leaving_now:

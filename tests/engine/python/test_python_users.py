@@ -185,7 +185,7 @@ async def test_every_end_leaves_one_row_for_each_request(
     order: str, function: Any, load: str, server: HostileServer, tmp_path: Path
 ) -> None:
     def end(shard: Any, seconds: float) -> bool:
-        if not shard.requests or seconds < 0.3:
+        if not shard.connections or seconds < 0.3:
             return False
         if order == "stop":
             shard.stop(0.5)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from maid_lab.engine.supervision.supervisor import Supervisor
-from tests.engine.whole import Whole, planned, run_whole
+from tests.engine.whole import QUICK, Whole, planned, run_whole
 from tests.support.hostile import HostileServer
 
 MODELS = {
@@ -38,6 +38,7 @@ async def test_natural_end(model: str, workers: int, hostile: HostileServer, tmp
         hostile.requests == len(run.sent) == run.supervisor.status["requests"] - len([r for r in run.of("http") if r.outcome == "dropped"])
     )
     assert not run.of("http", "aborted")
+    assert sum(health.requests for health in run.supervisor._health.values()) == len(run.sent)
 
 
 @each_model
@@ -73,6 +74,7 @@ async def test_threshold_abort(model: str, workers: int, hostile: HostileServer,
     plan = planned(hostile.url, model.format(long="20s", loops=9999), scenarios=TWO_STEPS, thresholds=threshold)
     run = await run_whole(plan, tmp_path, workers=workers)
     assert "says abort" in run.end.reason
+    assert (run.end.status, run.end.condemned, run.end.interrupted) == ("stopped", True, False)
     assert accounted(run, hostile)
 
 
@@ -83,6 +85,15 @@ async def test_max_requests(model: str, workers: int, hostile: HostileServer, tm
     hostile.settle()
     assert (run.end.status, run.end.reason) == ("completed", "max_requests 50 reached")
     assert hostile.requests == len(run.sent) >= 25
+    assert hostile.requests <= 50 + 20, "what was in flight at the ceiling may finish, nothing more begins"
+
+
+async def test_max_requests_of_users_who_do_not_think(workers: int, hostile: HostileServer, tmp_path: Path) -> None:
+    plan = planned(hostile.url, "{users: 4, run_time: 20s}", scenarios=QUICK, more="limits: {max_requests: 600}")
+    run = await run_whole(plan, tmp_path, workers=workers)
+    hostile.settle()
+    assert run.end.reason == "max_requests 600 reached"
+    assert 300 <= hostile.requests == len(run.sent) <= 600 + 4
 
 
 @each_model

@@ -182,7 +182,7 @@ async def test_a_step_that_says_so_ends_the_run_and_condemns_it(hostile: Hostile
     hostile.on("/bad", Send(reply(b"", status=500)))
     end, supervisor, _ = await run(plan, tmp_path)
     hostile.settle()
-    assert (end.status, end.condemned, end.interrupted) == (RunStatus.COMPLETED, True, False)
+    assert (end.status, end.condemned, end.interrupted) == (RunStatus.STOPPED, True, False)
     assert end.reason == "step 'bad' failed and says on_error: run"
     assert supervisor.status["requests"] == hostile.requests
     assert supervisor.status["elapsed_s"] < 6
@@ -192,7 +192,7 @@ async def test_an_abort_threshold_ends_the_run(hostile: HostileServer, tmp_path:
     end, _, _ = await run(
         plan_for(hostile, path="/500", load={"duration_s": 8.0}, thresholds=("error_rate < 50% over 1s abort",)), tmp_path
     )
-    assert end.status is RunStatus.COMPLETED
+    assert end.status is RunStatus.STOPPED
     assert end.reason == "threshold error_rate < 50% over 1s abort failed with 1 and says abort"
     assert (end.ended_at - end.started_at).total_seconds() < 4
 
