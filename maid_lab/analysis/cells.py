@@ -1,4 +1,4 @@
-"""One pass over the rows: counts by cell, and the durations of good rows by name, that all tables of a summary are put together from."""
+"""Counts by cell, and the durations of good rows by name, that all tables of a summary are put together from."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
-from maid_lab.analysis.measured import is_measured
-from maid_lab.analysis.outcomes import ANSWERED, SENT, is_ok
-from maid_lab.analysis.times import response, service
+from maid_lab.analysis.codes import agreeing, codes_of
+from maid_lab.analysis.outcomes import ANSWERED, SENT
+from maid_lab.analysis.scan import columns_for
+from maid_lab.model.ahead import ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from maid_lab.analysis.scan import Batch
     from maid_lab.model.plan import Plan
 
-__all__ = ["Cell", "CellGroup", "Samples", "cells_of", "cells_query", "grouped", "samples_of", "samples_query"]
+__all__ = ["Cell", "CellGroup", "CellTally", "SampleTally", "Samples", "grouped"]
 
-_KEYS: Final = ("scenario", "transaction", "name", "section", "outcome", "status")
+_KEYS: Final = ("scenario", "transaction", "name", "section", "outcome", "status", "kind", "method")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Cell:
-    """Rows that agree in scenario, transaction, name, section, outcome, status and whether they are measured."""
+    """Rows that agree in scenario, transaction, name, section, outcome, status, kind, method and whether they are measured."""
 
     scenario: str
     transaction: str
@@ -95,40 +97,112 @@ class Samples:
     service: NDArray[np.int64]
     response: NDArray[np.int64]
 
-    @classmethod
-    def joined(cls, parts: Iterable[Samples]) -> Samples:
-        """Return the samples of several groups together."""
-        found = list(parts)
-        if len(found) == 1:
-            return found[0]
-        empty = np.empty(0, dtype=np.int64)
-        return cls(np.concatenate([empty, *(part.service for part in found)]), np.concatenate([empty, *(part.response for part in found)]))
+
+class CellTally:
+    """Counts by cell.
+
+    Parameters
+    ----------
+    plan : Plan
+        Says which rows are measured.
+    present : sequence of str
+        Columns that the rows have.
+    """
+
+    def __init__(self, plan: Plan, present: Sequence[str]) -> None:
+        self._keys = [key for key in _KEYS if key in present]
+        self._sums = [name for name in ("bytes_in", "bytes_out") if name in present]
+        shared = {"measured": columns_for(plan)["measured"]}
+        self.columns = shared | {key: pl.col(key) for key in self._keys} | {name: pl.col(name).fill_null(0) for name in self._sums}
+        self._found: dict[tuple[Any, ...], list[int]] = {}
+
+    def of(self, batch: Batch) -> list[tuple[tuple[Any, ...], list[int]]]:
+        """Return the keys and sums of each cell of a batch."""
+        keys = batch.frame.select(*self._keys, "measured")
+        if not len(keys):
+            return []
+        code, size = agreeing(keys.get_columns())
+        counts = np.bincount(code, minlength=size)
+        # Sums as float64 are exact below 2^53, which half a million values of 32 bits cannot reach.
+        sums = [np.bincount(code, weights=batch[name], minlength=size) for name in self._sums]
+        cells = np.flatnonzero(counts)
+        example = np.zeros(size, dtype=np.intp)
+        example[code] = np.arange(len(code))
+        words = keys[example[cells]].with_columns(pl.col(pl.Enum, pl.Categorical).cast(pl.String)).rows()
+        return [(words[at], [int(counts[cell]), *(int(found[cell]) for found in sums)]) for at, cell in enumerate(cells)]
+
+    def take(self, found: list[tuple[tuple[Any, ...], list[int]]]) -> None:
+        """Add the cells of a batch."""
+        for key, sums in found:
+            known = self._found.get(key)
+            self._found[key] = sums if known is None else [old + new for old, new in zip(known, sums, strict=True)]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells, sorted."""
+        names = (*self._keys, "measured", "count", *self._sums)
+        return tuple(sorted(_cell(dict(zip(names, (*key, *sums), strict=True))) for key, sums in self._found.items()))
 
 
-def cells_query(frame: pl.LazyFrame, *, plan: Plan) -> pl.LazyFrame:
-    """Return the query that `cells_of` reads; apart, so that it can be collected together with others in one pass."""
-    columns = frame.collect_schema().names()
-    given = [pl.col(name).first() for name in ("kind", "method") if name in columns]
-    sums = [pl.col(name).cast(pl.Int64).sum() for name in ("bytes_in", "bytes_out") if name in columns]
-    keys = [key for key in _KEYS if key in columns]
-    return frame.with_columns(measured=is_measured(plan=plan)).group_by(*keys, "measured").agg(pl.len().alias("count"), *given, *sums)
+class SampleTally:
+    """Durations of measured rows with outcome ok by the values of a column.
+
+    Parameters
+    ----------
+    plan : Plan
+        Says which rows are measured.
+    by : str
+        The column.
+    """
+
+    def __init__(self, plan: Plan, by: str) -> None:
+        shared = columns_for(plan)
+        self._by = by
+        self.columns = {name: shared[name] for name in ("good", "service", "response")} | {by: pl.col(by)}
+        self._parts: dict[str, list[Samples]] = {}
+
+    def of(self, batch: Batch) -> list[tuple[str, Samples]]:
+        """Return the samples of a batch by key."""
+        codes, size = codes_of(batch.frame[self._by])
+        good = batch.places("good")
+        codes = codes[good]
+        # Numbers of 8 or 16 bits are sorted by radix, in a few passes over the array.
+        order = good[np.argsort(codes, kind="stable")] if size > 1 else good
+        counts = np.bincount(codes, minlength=size)
+        taken = Samples(batch["service"][order], batch["response"][order])
+        found, first = [], 0
+        for count in counts[counts > 0].tolist():
+            key = batch.frame[self._by][int(order[first])]
+            found.append(
+                ("" if key is None else str(key), Samples(*(times[first : first + count] for times in (taken.service, taken.response))))
+            )
+            first += count
+        return found
+
+    def take(self, found: list[tuple[str, Samples]]) -> None:
+        """Add the samples of a batch."""
+        for key, samples in found:
+            self._parts.setdefault(key, []).append(samples)
+
+    def samples(self) -> tuple[Samples, dict[str, Samples]]:
+        """Return all samples, and those of each key: parts of the same memory. What was tallied is given away."""
+        sizes = [sum(len(part.service) for part in parts) for parts in self._parts.values()]
+        last = np.cumsum(sizes)
+        everything = Samples(*(np.empty(sum(sizes), dtype=np.int64) for _ in range(2)))
+        places = [slice(end - size, end) for end, size in zip(last.tolist(), sizes, strict=True)]
+        found = {
+            key: Samples(everything.service[place], everything.response[place]) for key, place in zip(self._parts, places, strict=True)
+        }
+        for _ in ahead(_fill, [(found[key], parts) for key, parts in self._parts.items()]):
+            pass
+        self._parts = {}
+        return everything, found
 
 
-def cells_of(table: pl.DataFrame) -> tuple[Cell, ...]:
-    """Return the cells of a collected `cells_query`, sorted."""
-    return tuple(sorted(_cell(row) for row in table.iter_rows(named=True)))
-
-
-def samples_query(frame: pl.LazyFrame, *, plan: Plan, by: str) -> pl.LazyFrame:
-    """Return the query that `samples_of` reads: durations of measured rows with outcome ok, as one list for each value of `by`."""
-    good = frame.filter(is_measured(plan=plan) & is_ok()).select(pl.col(by).alias("key"), service(), response())
-    return good.group_by("key").agg(pl.col("service").drop_nulls(), pl.col("response").drop_nulls())
-
-
-def samples_of(table: pl.DataFrame) -> dict[str, Samples]:
-    """Return the samples of a collected `samples_query` by key."""
-    keys = table["key"].cast(pl.String).to_list()
-    return {key or "": Samples(table["service"][at].to_numpy(), table["response"][at].to_numpy()) for at, key in enumerate(keys)}
+def _fill(work: tuple[Samples, list[Samples]]) -> None:
+    whole, parts = work
+    np.concatenate([part.service for part in parts], out=whole.service)
+    np.concatenate([part.response for part in parts], out=whole.response)
 
 
 def grouped(cells: Iterable[Cell], key: Callable[[Cell], str]) -> Mapping[str, CellGroup]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import polars as pl
+import numpy as np
 
-from maid_lab.analysis.measured import is_measured
+from maid_lab.analysis.quantiles import quantiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from maid_lab.analysis.measured import MeasuredWindow
-    from maid_lab.model.plan import Plan
+    from numpy.typing import NDArray
 
-__all__ = ["BOUND_SHARE_LIMIT", "LATE_MS", "GeneratorHealth", "generator_bound_share", "generator_health", "lag_query"]
+    from maid_lab.analysis.measured import MeasuredWindow
+
+__all__ = ["BOUND_SHARE_LIMIT", "LATE_MS", "GeneratorHealth", "generator_bound_share", "generator_health", "lag_figures"]
 
 #: Share of measured seconds above which times and rates are not trusted.
 BOUND_SHARE_LIMIT: Final = 0.05
@@ -60,15 +61,17 @@ class GeneratorHealth:
         return {**asdict(self), "is_bound": self.is_bound}
 
 
-def lag_query(requests: pl.LazyFrame, *, plan: Plan) -> pl.LazyFrame:
-    """Return the query for the lag of measured rows, one row, in milliseconds."""
-    lag_ms = pl.col("lag").cast(pl.Float64) / 1000
-    return requests.filter(is_measured(plan=plan)).select(
-        lag_p50_ms=lag_ms.quantile(0.5, "linear"),
-        lag_p99_ms=lag_ms.quantile(0.99, "linear"),
-        lag_max_ms=lag_ms.max(),
-        late_share=(lag_ms >= LATE_MS).mean().fill_null(0.0),
-    )
+def lag_figures(lag_us: NDArray[Any]) -> dict[str, Any]:
+    """Return the figures of the lag of measured rows, given in µs: `GeneratorHealth` has them by these names."""
+    if not len(lag_us):
+        return {"lag_p50_ms": None, "lag_p99_ms": None, "lag_max_ms": None, "late_share": 0.0}
+    p50, p99 = quantiles(lag_us, [0.5, 0.99])
+    return {
+        "lag_p50_ms": p50 / 1000,
+        "lag_p99_ms": p99 / 1000,
+        "lag_max_ms": int(lag_us.max()) / 1000,
+        "late_share": int(np.count_nonzero(lag_us >= LATE_MS * 1000)) / len(lag_us),
+    }
 
 
 def generator_bound_share(series: Sequence[Mapping[str, Any]] | None, *, window: MeasuredWindow) -> float | None:
@@ -78,7 +81,7 @@ def generator_bound_share(series: Sequence[Mapping[str, Any]] | None, *, window:
 
 
 def generator_health(lag: Mapping[str, Any], series: Sequence[Mapping[str, Any]] | None, *, window: MeasuredWindow) -> GeneratorHealth:
-    """Return the health from the row of `lag_query` and the run's series by second."""
+    """Return the health from `lag_figures` and the run's series by second."""
     seconds = _measured_seconds(series, window=window)
     workers = [worker for second in seconds for worker in second.get("workers", ())]
     return GeneratorHealth(

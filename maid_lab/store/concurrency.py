@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from maid_lab.store.ahead import ahead
+from maid_lab.model.ahead import ahead
 
 __all__ = ["Flights", "UsersTimeline"]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from maid_lab.model.ahead import ahead
 from maid_lab.model.rows import FLAG_ATTEMPT_SHIFT, FLAG_OUTCOME, FLAG_PHASE_SHIFT, FLAG_REDIRECTED, FLAG_REUSED, Outcome, Phase
-from maid_lab.store.ahead import ahead
 from maid_lab.store.row_schema import FROM_LABEL, schema_of
 from maid_lab.store.spool import CHUNK, values_of
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from maid_lab.model.ahead import ahead
 from maid_lab.model.plan import Label, plan_to_json
 from maid_lab.model.rows import EXTENSION_MARK, FLAG_OUTCOME, USERS_LABEL, Outcome
-from maid_lab.store.ahead import ahead
 from maid_lab.store.concurrency import Flights, UsersTimeline
 from maid_lab.store.row_schema import KINDS
 from maid_lab.store.spool import Names, SpoolFile, ends_of

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
 import polars as pl
 import pytest
 
+from maid_lab.analysis import scan
 from maid_lab.analysis.summary import summarise
 from maid_lab.analysis.summary_values import Apdex, CodeCount, LittlesLaw, OutcomeCount, SectionCount, SlowUsers, Totals
 from tests.analysis.rows import a_plan, frame, iterations_of, near, realistic, row, series_of, steady, transactions_of
@@ -141,3 +143,27 @@ def test_columns_that_a_foreign_file_lacks_cost_only_their_figures() -> None:
     bare = frame(steady(30)).drop("first_byte", "lag", "worker", "iteration", "error", "kind", "method")
     summary = summarise(bare, plan=a_plan())
     assert (summary.totals.sent, summary.slowest[0].ttfb_ms, summary.generator.lag_max_ms) == (30, None, 0.0)
+
+
+def test_the_summary_is_the_same_however_the_rows_are_parted(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests, plan = realistic(3_000), a_plan(duration_s=120, warmup_s=5)
+    tables = {"iterations": iterations_of(requests), "transactions": transactions_of(requests)}
+    whole = summarise(requests, plan=plan, **tables).to_json()
+
+    monkeypatch.setattr(scan, "_BATCH", 37)
+
+    assert rounded(summarise(requests, plan=plan, **tables).to_json()) == rounded(whole)
+
+
+def test_a_run_cut_short_is_open_until_its_last_answer() -> None:
+    rows = frame([row(start_s=at / 10, ms=500) for at in range(20)])
+    law = summarise(rows, plan=a_plan(duration_s=60)).littles_law
+    assert law.in_flight == near(20 * 0.5 / 2.4)
+
+
+def rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [rounded(inner) for inner in value]
+    return float(f"{value:.12g}") if isinstance(value, float) else value

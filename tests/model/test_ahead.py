@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from maid_lab.store.ahead import ahead
+from maid_lab.model.ahead import ahead
 
 
 def test_results_come_in_the_order_of_their_items_though_two_are_made_at_once() -> None:
