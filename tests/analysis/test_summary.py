@@ -147,7 +147,7 @@ def test_columns_that_a_foreign_file_lacks_cost_only_their_figures() -> None:
 
 def test_the_summary_is_the_same_however_the_rows_are_parted(monkeypatch: pytest.MonkeyPatch) -> None:
     requests, plan = realistic(3_000), a_plan(duration_s=120, warmup_s=5)
-    tables = {"iterations": iterations_of(requests), "transactions": transactions_of(requests)}
+    tables: dict[str, Any] = {"iterations": iterations_of(requests), "transactions": transactions_of(requests)}
     whole = summarise(requests, plan=plan, **tables).to_json()
 
     monkeypatch.setattr(scan, "_BATCH", 37)
