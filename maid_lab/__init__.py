@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from maid_lab.engine.python.face import User
     from maid_lab.lab import Lab
     from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, MaidError, Missing, Refused
+    from maid_lab.model.function_data import data
+    from maid_lab.model.journeys import Scenario
     from maid_lab.model.plan import Plan
     from maid_lab.model.run_record import RunRecord
     from maid_lab.model.scenarios import scenario, test_start, test_stop, transaction
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Conflict", "EngineFailure", "InvalidInput", "Lab", "MaidError", "Missing", "Plan", "Refused", "RequestFailed", "Run", "RunRecord",
-    "User", "__version__", "run", "scenario", "test_start", "test_stop", "transaction",
+    "Scenario", "User", "__version__", "data", "run", "scenario", "test_start", "test_stop", "transaction",
 ]  # fmt: skip
 
 _HOMES: Final = {
@@ -30,7 +32,9 @@ _HOMES: Final = {
     "Plan": "maid_lab.model.plan",
     "RequestFailed": "maid_lab.engine.python.answer",
     "RunRecord": "maid_lab.model.run_record",
+    "Scenario": "maid_lab.model.journeys",
     "User": "maid_lab.engine.python.face",
+    "data": "maid_lab.model.function_data",
     **dict.fromkeys(("Run", "run"), "maid_lab.running"),
     **dict.fromkeys(("scenario", "test_start", "test_stop", "transaction"), "maid_lab.model.scenarios"),
     **dict.fromkeys(("Conflict", "EngineFailure", "InvalidInput", "MaidError", "Missing", "Refused"), "maid_lab.model.errors"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures.thread  # noqa: F401 - what it registers for the end must have been registered before ours
+import logging
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Run", "run"]
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 _OVERRIDES: Final = (
     "decrease_rate", "decrease_time", "host", "increase_rate", "increase_time", "iterations", "rate", "run_time", "scenarios", "seed",
@@ -70,6 +72,7 @@ class _Background:
         if lab is None:
             lab = Lab.open(home)
             await lab.__aenter__()
+            lab.bus.subscribe(_tell, ("maid:logs",))
             self._labs[home] = lab
         return lab
 
@@ -89,6 +92,13 @@ class _Background:
         if self._thread is not None:
             self._thread.join(_CLOSE_S)
         loop.close()
+
+
+def _tell(_topic: str, entry: Mapping[str, Any]) -> None:
+    """Say on the console what the code of a test should not have done: nobody looks into the run's log for that."""
+    level = str(entry["level"])
+    if level in ("warning", "error") and str(entry.get("source", "")).startswith("worker"):
+        getattr(log, level)("%s", entry["message"])
 
 
 _background: Final = _Background()

@@ -11,7 +11,7 @@ import maid_lab
 def test_the_surface_is_as_decided() -> None:
     assert maid_lab.__all__ == [
         "Conflict", "EngineFailure", "InvalidInput", "Lab", "MaidError", "Missing", "Plan", "Refused", "RequestFailed", "Run", "RunRecord",
-        "User", "__version__", "run", "scenario", "test_start", "test_stop", "transaction",
+        "Scenario", "User", "__version__", "data", "run", "scenario", "test_start", "test_stop", "transaction",
     ]  # fmt: skip
     assert dir(maid_lab) == maid_lab.__all__
 

@@ -35,7 +35,7 @@ def test_the_examples_run(shop: DemoProcess, closed: None) -> None:
         assert (run.record.status, run.record.failed_requests) == ("completed", 0), run.record.reason
         assert {str(word) for word in run.iterations.collect()["outcome"]} == {"ok"}
         runs += 1
-    assert runs == 5
+    assert runs == 7
 
 
 def test_each_option_of_run_is_on_the_page() -> None:

@@ -18,6 +18,8 @@ _DATA_NAME: Final = re.compile(r"\bdata\.([A-Za-z_][A-Za-z0-9_-]*)")
 
 def sets_of(scenario: Scenario) -> frozenset[str]:
     """Return the names of the data sets whose rows a scenario reads."""
+    if scenario.code is not None:
+        return frozenset(name for _, name in scenario.code.data)
     return frozenset(_DATA_NAME.findall(repr(scenario))) | ({scenario.data} if scenario.data else frozenset())
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, overload
 
 from maid_lab.model.errors import InvalidInput
+from maid_lab.model.function_data import FunctionData, named_sets
 
 __all__ = [
     "HookFunction", "ScenarioFunction", "TransactionFunction", "UserFunction", "check_user_function", "scenario", "test_start", "test_stop",
@@ -47,11 +48,18 @@ class ScenarioFunction:
         Whether certificates are checked.
     ca : str
         File with the certificate authority to trust.
+    data : data set, path, table or mapping of names to these, optional
+        Rows that the code finds as `user.data`; see `function_data.data`.
     """
+
+    #: What its iterations run instead of one function, and in which order; see `journeys.Scenario`.
+    transactions: tuple[TransactionFunction, ...] = ()
+    scheduler = ""
+    each_loop = False
 
     def __init__(
         self, function: Any, *, name: str = "", weight: int = 1, think: Any = None, pace: Any = 0, host: str = "",
-        session: str = "user", timeout: float = 60.0, verify: bool = True, ca: str = "",
+        session: str = "user", timeout: float = 60.0, verify: bool = True, ca: str = "", data: Any = None,
     ) -> None:  # fmt: skip
         check_user_function(function, "a scenario")
         if type(weight) is not int or not 0 <= weight <= _MOST_WEIGHT:
@@ -70,6 +78,7 @@ class ScenarioFunction:
         self.timeout = timeout
         self.verify = verify
         self.ca = ca
+        self.data: dict[str, FunctionData] = named_sets(data, f"scenario {self.name}")
         self.starting: UserFunction | None = None
         self.stopping: UserFunction | None = None
         self.__doc__ = function.__doc__
@@ -98,12 +107,28 @@ class ScenarioFunction:
 
 
 class TransactionFunction:
-    """An async function of a user whose calls are measured as one row each. Made by `transaction`."""
+    """An async function of a user whose calls are measured as one row each. Made by `transaction`.
 
-    def __init__(self, function: UserFunction, *, name: str = "") -> None:
+    Parameters
+    ----------
+    name : str
+        Name in all results; the function's by default.
+    weight : int
+        Share among the transactions of a `Scenario`; 0 switches it off there.
+    sequence : int, optional
+        Place in a `Scenario`: groups of the same number run one after the other, those without one last.
+    """
+
+    def __init__(self, function: UserFunction, *, name: str = "", weight: int = 1, sequence: int | None = None) -> None:
         check_user_function(function, "a transaction")
         self.function = function
         self.name = name or function.__name__
+        if type(weight) is not int or not 0 <= weight <= _MOST_WEIGHT:
+            raise InvalidInput(f"transaction {self.name}: the weight {weight!r} is no whole number from 0 to {_MOST_WEIGHT}.")
+        if sequence is not None and type(sequence) is not int:
+            raise InvalidInput(f"transaction {self.name}: the sequence {sequence!r} is no whole number.")
+        self.weight = weight
+        self.sequence = sequence
         self.__doc__ = function.__doc__
         self.__module__ = function.__module__
         self.__name__ = function.__name__
@@ -123,7 +148,7 @@ def scenario(function: UserFunction, /) -> ScenarioFunction: ...
 @overload
 def scenario(
     *, name: str = ..., weight: int = ..., think: Any = ..., pace: Any = ..., host: str = ..., session: str = ..., timeout: float = ...,
-    verify: bool = ..., ca: str = ...,
+    verify: bool = ..., ca: str = ..., data: Any = ...,
 ) -> Callable[[UserFunction], ScenarioFunction]: ...  # fmt: skip
 def scenario(function: UserFunction | None = None, /, **options: Any) -> Any:
     """Make an async function a scenario, with or without options; a decorator. See `ScenarioFunction` for the options.
@@ -143,9 +168,11 @@ def scenario(function: UserFunction | None = None, /, **options: Any) -> Any:
 @overload
 def transaction(function: UserFunction, /) -> TransactionFunction: ...
 @overload
-def transaction(*, name: str = ...) -> Callable[[UserFunction], TransactionFunction]: ...
-def transaction(function: UserFunction | None = None, /, *, name: str = "") -> Any:
+def transaction(*, name: str = ..., weight: int = ..., sequence: int | None = ...) -> Callable[[UserFunction], TransactionFunction]: ...
+def transaction(function: UserFunction | None = None, /, **options: Any) -> Any:
     """Make an async function of a user a transaction: each call is one row, and requests within carry its name; a decorator.
+
+    It takes `name`, and for the transactions of a `Scenario` `weight` and `sequence`.
 
     Examples
     --------
@@ -155,7 +182,7 @@ def transaction(function: UserFunction | None = None, /, *, name: str = "") -> A
     """
     if function is not None:
         return TransactionFunction(function)
-    return lambda found: TransactionFunction(found, name=name)
+    return lambda found: TransactionFunction(found, **options)
 
 
 class HookFunction:

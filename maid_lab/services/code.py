@@ -11,7 +11,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +20,7 @@ from maid_lab.model.errors import InvalidInput, MaidError, Missing
 from maid_lab.model.nearest import did_you_mean
 from maid_lab.model.plan import Code
 from maid_lab.model.scenarios import HookFunction, ScenarioFunction
+from maid_lab.services.code_data import FunctionSets
 
 if TYPE_CHECKING:
     from maid_lab.model.plan import Plan
@@ -45,18 +46,24 @@ class CodeSource:
         By scenario.
     setup, teardown : Code or None
         What runs once before and after all users.
+    tables : mapping
+        Rows of data sets by name.
     """
 
     recipe: str
     code: Mapping[str, Code]
     setup: Code | None = None
     teardown: Code | None = None
+    tables: Mapping[str, Any] = field(default_factory=dict)
 
     def put_into(self, plan: Plan, *, timeout_s: Any = None) -> Plan:
         """Return the plan with the functions in the place of steps."""
         limit = float(timeout_s) if isinstance(timeout_s, int | float) else 0.0
+        # Transactions of a scheduler stay as steps: their weights and sequences are the plan's.
         scenarios = tuple(
-            replace(each, steps=(), code=replace(self.code[each.name], timeout_s=limit)) if each.name in self.code else each
+            replace(each, steps=each.steps if each.scheduler else (), code=replace(self.code[each.name], timeout_s=limit), data="")
+            if each.name in self.code
+            else each
             for each in plan.scenarios
         )
         return replace(plan, scenarios=scenarios, setup_code=self.setup, teardown_code=self.teardown).hashed()
@@ -99,6 +106,7 @@ def code_source(
     twice = next((each for each in names if names.count(each) > 1), None)
     if twice is not None:
         raise InvalidInput(f"two scenarios have the name {twice!r}.", hint='Give one another by @maid_lab.scenario(name="…").')
+    sets = FunctionSets(scenarios)
     hooks = _hooks_beside(scenarios[0])
     begin, end = setup or hooks.get("test_start"), teardown or hooks.get("test_stop")
     title = (name or ", ".join(names))[:120]
@@ -110,7 +118,7 @@ def code_source(
         "title": title,
         "description": first[:_MOST_DESCRIPTION],
         "load": load if load is not None else _LOAD,
-        "scenarios": [_entry(each) for each in scenarios],
+        "scenarios": [_entry(each, [name for _, name in sets.of(each)]) for each in scenarios],
         "thresholds": list(thresholds),
     }
     if host or others:
@@ -118,6 +126,8 @@ def code_source(
         recipe["target"] = {"hosts": own + [{"base_url": each, "weight": 0 if host else 1} for each in dict.fromkeys(others)]}
         if len(recipe["target"]["hosts"]) == 1:
             recipe["target"] = {"base_url": host or others[0]}
+    if sets.tables:
+        recipe["data"] = sets.entries()
     if parameters:
         recipe["parameters"] = [
             {"key": key, "type": _TYPES.get(type(value), "json"), "default": value} for key, value in parameters.items()
@@ -130,9 +140,10 @@ def code_source(
         ) from None
     return CodeSource(
         recipe=text,
-        code={each.name: _code_of(made, each) for made, each in zip(functions, scenarios, strict=True)},
+        code={each.name: replace(_code_of(made, each), data=sets.of(each)) for made, each in zip(functions, scenarios, strict=True)},
         setup=_code_of(begin, begin) if begin is not None else None,
         teardown=_code_of(end, end) if end is not None else None,
+        tables=sets.tables,
     )
 
 
@@ -190,9 +201,16 @@ def _import(file: Path) -> ModuleType:
     return module
 
 
-def _entry(each: ScenarioFunction) -> dict[str, Any]:
-    """Return a scenario as a recipe's, with a step in the place of its function."""
-    entry: dict[str, Any] = {"name": each.name, "weight": each.weight, "session": each.session, "steps": [{"think": "1ms"}]}
+def _entry(each: ScenarioFunction, sets: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a scenario as a recipe's, with a step in the place of its function or of each of its transactions."""
+    stands: list[dict[str, Any]] = [{"think": "1ms"}, *({"set": {name: f"{{{{ data.{name} }}}}"}} for name in sets)]
+    entry: dict[str, Any] = {"name": each.name, "weight": each.weight, "session": each.session, "steps": stands}
+    if each.transactions:
+        entry |= {"scheduler": each.scheduler, "random": "each-loop" if each.each_loop else "once"}
+        entry["steps"] = [
+            {"transaction": one.name, "weight": one.weight, "steps": stands} | ({} if one.sequence is None else {"sequence": one.sequence})
+            for one in each.transactions
+        ]
     if each.think is not None:
         entry["think"] = _think(each.think)
     if each.pace:
@@ -214,6 +232,8 @@ def _code_of(made: Any, each: Any) -> Code:
     module = sys.modules.get(getattr(made, "__module__", "") or "")
     place = getattr(made, "__qualname__", "")
     file = getattr(module, "__file__", None)
+    if module is not None and _at(module, place) is not made:
+        place = next((name for name, value in tuple(vars(module).items()) if value is made), place)
     if module is not None and module.__name__ != "__main__" and file and _at(module, place) is made:
         by_name = "." in module.__name__ or _is_found(module)
         return Code(module=module.__name__, function=place, file="" if by_name else file, path=_folders())
@@ -252,7 +272,7 @@ def _folders() -> tuple[str, ...]:
 
 def _hooks_beside(scenario: ScenarioFunction) -> dict[str, HookFunction]:
     """Return what the module of a scenario marks as test_start and test_stop."""
-    function: Any = scenario
+    function: Any = scenario.transactions[0] if scenario.transactions else scenario
     while hasattr(function, "function"):
         function = function.function
     values: Iterable[Any] = getattr(function, "__globals__", {}).values()

@@ -112,7 +112,7 @@ class Planner:
             preset=preset,
             overrides={**self._forced(), **overrides},
             environment=self._environment,
-            read_data=reading_given(given_rows(loaded.recipe, data or {}), read_data),
+            read_data=reading_given(given_rows(loaded.recipe, {**(code.tables if code is not None else {}), **(data or {})}), read_data),
             read_recording=read_recording,
             shapes=shapes,
         )

@@ -126,6 +126,11 @@ class Call:
         self.raises = False
         self.is_taken = False
 
+    def __del__(self) -> None:
+        # Taken and still not begun: nobody holds it any more who could await it.
+        if self.is_taken:
+            self._user.shard.code.forgotten(self.operation)
+
     def __await__(self) -> Generator[Any, Any, Answer]:
         user, waiter = self._user, self._waiter
         try:

@@ -101,6 +101,21 @@ class User:
         return self._engine.rng
 
     @property
+    def data(self) -> dict[str, Any]:
+        """Row of the scenario's data set; with several sets, their rows by name.
+
+        Raises
+        ------
+        RuntimeError
+            If the scenario has no data.
+        """
+        rows = self._engine.rows
+        if not rows:
+            raise RuntimeError(f"scenario {self.scenario} has no data: give it some by @maid_lab.scenario(data=maid_lab.data(…))")
+        found: dict[str, Any] = rows.get("", rows)
+        return found
+
+    @property
     def parameters(self) -> Mapping[str, Any]:
         """Parameters of the run."""
         return dict(self._engine.scope.params)
@@ -122,6 +137,10 @@ class User:
         engine.base = engine.shard.code.base(url)
 
     # ---- requests
+
+    def _forget_call(self) -> None:
+        """Let go of a request that the code has asked for; one that is never awaited says so."""
+        self._call = Call(self._engine)
 
     def get(self, path: str, **options: Unpack[RequestOptions]) -> Call:
         """Send a GET request; see `request`."""
@@ -211,7 +230,8 @@ class User:
         found = (book.constant.get(path) if not options and method == "GET" else None) or book.find(method, path, options)
         call = self._call
         if call.is_taken:
-            call = Call(self._engine)
+            # Either it is under way, held by whoever awaits it, or nobody will: then it says so when it goes.
+            call = self._call = Call(self._engine)
         call.is_taken = True
         call.operation, call.values, call.raises = found
         return call

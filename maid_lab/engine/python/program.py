@@ -12,7 +12,7 @@ from maid_lab.engine.users.ops import Abandon, Cut, EndUser
 from maid_lab.model.rows import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from maid_lab.engine.python.runtime import CodeRuntime
     from maid_lab.engine.scripts.program import Script
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from maid_lab.engine.users.data import DataFeed
     from maid_lab.engine.users.user import VirtualUser
     from maid_lab.model.plan import Plan, Scenario
+    from maid_lab.model.scenarios import TransactionFunction, UserFunction
+    from maid_lab.model.transaction_order import TransactionOrder
 
 __all__ = ["PythonProgram"]
 
@@ -60,12 +62,15 @@ class PythonProgram(Program):
         function = load_scenario(scenario.code)
         self._runtime = runtime
         self._function = function
-        self._main = Run(function.function, section)
+        order = self._order
+        self._main = Run(function.function if order is None else _all_of(function.transactions, order), section)
+        #: The transactions, where there is something between them.
+        self._parts = [Run(each) for each in function.transactions] if order is not None and scenario.think is not None else None
         self._starting = Run(function.starting, "on_start") if function.starting is not None else None
         self._stopping = Run(function.stopping, "on_stop") if function.stopping is not None else None
         self._books: dict[tuple[str, str], Book] = {}
         self._flat = None
-        self._feeds = list(feeds.items()) if scenario.data else []
+        self._keys = {name: key for key, name in scenario.code.data}
         self.has_farewell = self._stopping is not None
 
     def only(self, user: Any, done: Callable[[str], None]) -> Script:
@@ -89,7 +94,7 @@ class PythonProgram(Program):
             return
         try:
             yield from self.starting(user)
-            yield Run(self._function.function, may_iterate=may_iterate)
+            yield Run(self._main.function, may_iterate=may_iterate)
         except EndUser:
             pass
         except GeneratorExit:
@@ -102,12 +107,28 @@ class PythonProgram(Program):
             user.failure = None
         yield from self.stopping(user)
 
+    def _begin(self, user: Any) -> None:
+        super()._begin(user)
+        user.rows = {key: user.scope.data[name] for name, key in self._keys.items()}
+
     def _body(self, user: Any) -> Script:
+        if self._parts is not None and self._order is not None:
+            yield from self._parted(user, [self._parts[index] for index in self._order(user.number, user.iteration)])
+            return
         end = yield self._main
         if end is not None:
             raise end
         if self._think is not None and not (yield self._think):
             raise Cut
+
+    def _parted(self, user: Any, parts: list[Run]) -> Script:
+        """Run transactions with think time behind each."""
+        for part in parts:
+            end = yield part
+            if end is not None:
+                raise end
+            if not (yield self._think):
+                raise Cut
 
     def starting(self, user: Any) -> Script:
         """Run on_start: what it keeps in the session lives as long as the user.
@@ -119,6 +140,10 @@ class PythonProgram(Program):
         """
         if self._starting is None:
             return
+        for name, feed in self._feeds:
+            row = feed.row_ahead(user)
+            if row is not None:
+                user.rows[self._keys[name]] = row
         end = yield self._starting
         if end is not None:
             raise end if isinstance(end, EndUser) else EndUser
@@ -131,3 +156,13 @@ class PythonProgram(Program):
         end: Abandon | None = yield self._stopping
         user.failure = None
         del end
+
+
+def _all_of(transactions: Sequence[TransactionFunction], order: TransactionOrder) -> UserFunction:
+    """Return a function that runs transactions one after the other, in the order of a user and iteration."""
+
+    async def play(user: Any) -> None:
+        for index in order(user.id, user.iterations):
+            await transactions[index](user)
+
+    return play

@@ -5,7 +5,9 @@ from __future__ import annotations
 import marshal
 import re
 import traceback
+import warnings
 from asyncio import CancelledError
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.engine.python.operation import CodeOperation
@@ -29,6 +31,7 @@ _MOST_SEEN: Final = 16_384
 #: Longest key that is remembered: large bodies are encoded each time.
 _LONGEST_KEY: Final = 4096
 _MOST_TRACEBACKS: Final = 5
+_MOST_WARNINGS: Final = 20
 _OPTIONS: Final = ("data", "expect", "form", "headers", "json", "name", "params", "raise_on_fail", "redirects", "timeout")
 _VARIABLE: Final = re.compile(r"(?:\d+|[0-9a-fA-F]{16,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
 _NO_STATUS: Final[frozenset[int]] = frozenset()
@@ -50,7 +53,10 @@ class CodeRuntime:
         self.users: set[CodeUser] = set()
         self._bases: dict[str, Base] = {}
         self._told: set[tuple[str, str, int]] = set()
+        self._warned_of: set[tuple[str, str, int]] = set()
         shard.loop.set_exception_handler(self._unheard)
+        self._show_warning = warnings.showwarning
+        warnings.showwarning = self._warned
 
     def report(self, scenario: str, error: BaseException) -> None:
         """Write an exception of a scenario's code into the run's log, with file and line; each place once, and few in all."""
@@ -63,6 +69,32 @@ class CodeRuntime:
         where = f" at {place[1]}:{place[2]}" if last else ""
         lines = "".join(traceback.format_list(frames)).rstrip()
         self.shard.log("error", f"scenario {scenario}: {type(error).__name__}: {error}{where}\n{lines}")
+
+    def forgotten(self, operation: CodeOperation) -> None:
+        """Warn of a request that nobody awaited; each name once, and few in all."""
+        label = self.shard.label(operation.label)
+        self._warn(
+            (label.scenario, label.name, 0),
+            f"scenario {label.scenario}: the request {label.name} was made without await and never sent. Write: await user.{label.method.lower()}(…)",
+        )
+
+    def _warned(
+        self, message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: str | None = None
+    ) -> None:
+        """Hear of coroutines that nobody awaited, such as `user.graphql`; Python says so when they go."""
+        text = str(message)
+        if issubclass(category, RuntimeWarning) and text.endswith("was never awaited"):
+            self._warn((text, filename, lineno), f"{text}: nothing of it was done ({filename}:{lineno}). Write await before its call.")
+        else:
+            self._show_warning(message, category, filename, lineno, file, line)
+
+    def _warn(self, place: tuple[str, str, int], text: str) -> None:
+        if place in self._warned_of or len(self._warned_of) >= _MOST_WARNINGS:
+            return
+        self._warned_of.add(place)
+        # Objects may go in any thread.
+        with suppress(RuntimeError):
+            self.shard.loop.call_soon_threadsafe(self.shard.log, "warning", text)
 
     def _unheard(self, _loop: Any, context: dict[str, Any]) -> None:
         """Report what no code waits for, such as the end of a Task that a scenario left behind; being cut is no news."""

@@ -76,6 +76,8 @@ class CodeUser(VirtualUser):
         An answer whose row the code may still change.
     holder : Task or None
         The Task that made the last request on this lane.
+    rows : dict
+        Rows of the scenario's data sets by key, a single one under ''.
     section : str
         Which part of the scenario runs: scenario, on_start or on_stop.
     has_waited : bool
@@ -103,6 +105,7 @@ class CodeUser(VirtualUser):
         "lanes",
         "late_ns",
         "open_answer",
+        "rows",
         "section",
         "values",
     )
@@ -117,6 +120,7 @@ class CodeUser(VirtualUser):
         self.values: Values | None = None
         self.holder: Any = None
         self.section = "scenario"
+        self.rows: dict[str, Any] = {}
         self.is_cut = False
         self.is_over = False
         self.is_iterating = False
@@ -179,6 +183,8 @@ class CodeUser(VirtualUser):
                 end = self._ended_by(error)
             else:
                 end = None
+            if self.face._call.is_taken:
+                self.face._forget_call()
             self.ready_ns = monotonic_ns()
             if not self.has_waited:
                 await asyncio.sleep(0)
@@ -207,6 +213,8 @@ class CodeUser(VirtualUser):
             for lane in lanes:
                 if lane.open_answer is not None:
                     _write_row(lane)
+            if face._call.is_taken:
+                face._forget_call()
             self.is_iterating = False
             self.ready_ns = now = monotonic_ns()
             if end is None and self.failure is None:

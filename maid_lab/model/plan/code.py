@@ -23,6 +23,8 @@ class Code:
         A cloudpickle in Base64, of functions that no module holds: of notebooks, scripts and other functions.
     timeout_s : float
         Longest time of a request in seconds; 0 for what the scenario says.
+    data : tuple of pairs
+        Data sets of the plan that the code reads, by the key under which it finds them; a single one has the key ''.
     """
 
     function: str
@@ -31,3 +33,4 @@ class Code:
     path: tuple[str, ...] = ()
     pickle: str = ""
     timeout_s: float = 0.0
+    data: tuple[tuple[str, str], ...] = ()
