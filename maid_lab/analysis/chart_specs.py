@@ -28,6 +28,7 @@ __all__ = [
     "latency_distribution",
     "latency_heatmap",
     "latency_over_time",
+    "throughput_by_name",
     "throughput_over_time",
     "users_over_time",
 ]
@@ -184,6 +185,20 @@ def errors_over_time(failures: pl.DataFrame, *, width_s: float, duration_s: floa
             },
         }
     )
+
+
+def throughput_by_name(rates: pl.DataFrame) -> Spec:
+    """Return answers per second over time, one line for each request name; `rates` are those of `timeline.rates_by_name`."""
+    colours = dict(zip(rates["name"].unique(maintain_order=True).to_list(), SERIES_COLOURS.values(), strict=False))
+    extent = _extent(rates)
+    middle = pl.col("second") + pl.col("width_s") / 2
+    rows = rates.filter(pl.col("name").is_in(list(colours))).select(second=middle, value="rate", series="name")
+    wide = rates.pivot("name", index=["second", "width_s"], values="rate")
+    pointed = _bands(wide, {name: (name, ".1f", "/s") for name in colours}, extent=extent)
+    legend = {"columns": 2, "labelLimit": 200}
+    lines = _lines(rows, colours=colours, y=_quantitative("value", title="Answers per second"), extent=extent)
+    lines["encoding"]["color"]["legend"] = legend
+    return themed(lines, pointed)
 
 
 def latency_by_name(rows: Sequence[GroupStats], *, latency: str) -> Spec:

@@ -23,6 +23,7 @@ __all__ = [
     "latency_distribution",
     "latency_heatmap",
     "latency_over_time",
+    "throughput_by_name",
     "throughput_over_time",
     "users_over_time",
 ]
@@ -61,6 +62,11 @@ def latency_against_rate(points: pl.DataFrame, *, latency: str) -> alt.LayerChar
 def errors_over_time(failures: pl.DataFrame, *, width_s: float, duration_s: float) -> alt.LayerChart:
     """Return failures and unsent work over time by outcome, from `timeline.failures_over_time`."""
     return _chart(chart_specs.errors_over_time(failures, width_s=width_s, duration_s=duration_s))
+
+
+def throughput_by_name(rates: pl.DataFrame) -> alt.LayerChart:
+    """See `chart_specs.throughput_by_name`."""
+    return _chart(chart_specs.throughput_by_name(rates))
 
 
 def latency_by_name(rows: Sequence[GroupStats], *, latency: str) -> alt.LayerChart:

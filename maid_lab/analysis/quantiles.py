@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["PERCENTILES", "TimeStats", "quantiles", "required_samples"]
 
 #: Percentiles that summaries show: key in JSON → quantile.
-PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+PERCENTILES: Final = {
+    "p50": 0.5, "p60": 0.6, "p70": 0.7, "p75": 0.75, "p80": 0.8, "p90": 0.9, "p95": 0.95, "p98": 0.98, "p99": 0.99, "p999": 0.999,
+    "p9999": 0.9999,
+}  # fmt: skip
 
 #: Values at once; the product of longer vectors would be made by threads of its own, which take the cores from others.
 _BLOCK: Final = 8_192
@@ -89,10 +92,16 @@ class TimeStats:
     avg: float | None = None
     min: float | None = None
     p50: float | None = None
+    p60: float | None = None
+    p70: float | None = None
+    p75: float | None = None
+    p80: float | None = None
     p90: float | None = None
     p95: float | None = None
+    p98: float | None = None
     p99: float | None = None
     p999: float | None = None
+    p9999: float | None = None
     max: float | None = None
     stdev: float | None = None
     refused: tuple[tuple[str, str], ...] = ()

@@ -13,7 +13,7 @@ from maid_lab.analysis.times import NS_PER_MS, NS_PER_S, time_named
 if TYPE_CHECKING:
     from maid_lab.model.plan import Plan
 
-__all__ = ["MAX_BINS", "bin_width_s", "failures_over_time", "planned_level", "timeline"]
+__all__ = ["MAX_BINS", "bin_width_s", "failures_over_time", "planned_level", "rates_by_name", "timeline"]
 
 #: Most bins of a timeline; charts of three lines stay below 5,000 marks.
 MAX_BINS: Final = 600
@@ -80,6 +80,30 @@ def failures_over_time(requests: pl.LazyFrame, *, width_s: float) -> pl.DataFram
     return counted.select(
         second=pl.col("bin") * width_s, outcome="outcome", count=pl.col("count"), per_s=pl.col("count") / width_s
     ).collect()
+
+
+def rates_by_name(requests: pl.LazyFrame, *, names: int) -> pl.DataFrame:
+    """Return answers over time of each request name: second, width_s, name, rate (per second), without gaps.
+
+    The `names` that were sent most often keep their own; those beyond are added up as `all others`.
+    """
+    rows = _scenario_rows(requests).filter(is_answered())
+    extent = rows.select(last=pl.col("end").max(), rows=pl.len()).collect().row(0, named=True)
+    schema = {"second": pl.Float64, "width_s": pl.Float64, "name": pl.String, "rate": pl.Float64}
+    if extent["last"] is None:
+        return pl.DataFrame(schema=schema)
+    width = bin_width_s(extent["last"] / NS_PER_S, rows=extent["rows"])
+    counted = rows.group_by(pl.col("name").cast(pl.String), _bin(pl.col("end"), width)).agg(count=pl.len()).collect()
+    often = counted.group_by("name").agg(pl.col("count").sum()).sort("count", "name", descending=[True, False])["name"].to_list()
+    kept = often if len(often) <= names else often[: names - 1]
+    counted = counted.with_columns(name=pl.when(pl.col("name").is_in(kept)).then("name").otherwise(pl.lit("all others")))
+    shown = kept if len(often) <= names else [*kept, "all others"]
+    bins = pl.DataFrame({"bin": range(math.floor(extent["last"] / NS_PER_S / width) + 1)}, schema={"bin": pl.Int64})
+    grid = bins.join(pl.DataFrame({"name": shown, "order": range(len(shown))}), how="cross")
+    table = grid.join(counted.group_by("name", "bin").agg(pl.col("count").sum()), on=["name", "bin"], how="left").sort("order", "bin")
+    return table.select(
+        second=pl.col("bin") * width, width_s=pl.lit(width), name="name", rate=pl.col("count").fill_null(0).cast(pl.Float64) / width
+    ).cast(schema)  # type: ignore[arg-type]  # names to types, as the stubs have it for other mappings
 
 
 def planned_level(plan: Plan) -> pl.DataFrame:

@@ -51,7 +51,7 @@ async def run_when_told(lab: Lab, request: RunRequest, flags: dict[str, Any], *,
     def finished(record: RunRecord) -> None:
         records.append(record)
         codes.append(exit_code(record, interrupted=False))
-        print_summary(record)
+        print_summary(record, shown=choice.shown)
         print_views(views_json(lab, record, choice))
         sys.stderr.write("waiting for: maid control start | shutdown\n")
 

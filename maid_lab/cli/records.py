@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from maid_lab.model.run_record import RunRecord
+    from maid_lab.services.reports.shown import Shown
 
 __all__ = ["print_history", "record_json"]
 
@@ -19,11 +20,13 @@ _ID_SHOWN: Final = 12
 _STYLES: Final = {"pass": "green", "fail": "red", "failed": "red", "unknown": "yellow", "running": "bold cyan"}
 
 
-def record_json(record: RunRecord, *, summary: bool = True) -> dict[str, Any]:
-    """Return the columns of `maid_runs`, and the summary under its own key instead of `metrics_json`."""
+def record_json(record: RunRecord, *, summary: bool = True, shown: Shown | None = None) -> dict[str, Any]:
+    """Return the columns of `maid_runs`, and what is shown of the summary under its own key instead of `metrics_json`."""
     data = record.to_json()
     metrics = data.pop("metrics_json")
-    return {**data, "summary": metrics} if summary else data
+    if not summary:
+        return data
+    return {**data, "summary": metrics if shown is None or not metrics else shown.of_summary(metrics)}
 
 
 def print_history(records: Sequence[RunRecord], stream: TextIO | None = None) -> None:

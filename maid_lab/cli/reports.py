@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from maid_lab.model.errors import InvalidInput
@@ -30,10 +31,14 @@ def check_files(files: Sequence[Path]) -> None:
             raise InvalidInput(f"the folder of report file {path} is not there.", hint=f"Make it: mkdir -p {path.parent}")
 
 
-async def write_reports(lab: Lab, record: RunRecord, files: Sequence[Path | None], *, choice: ViewChoice | None = None) -> list[Path]:
-    """Write the reports of a run and return their paths; None stands for HTML in the run's folder."""
+async def write_reports(
+    lab: Lab, record: RunRecord, files: Sequence[Path | None], *, choice: ViewChoice | None = None, whole: bool = False
+) -> list[Path]:
+    """Write the reports of a run and return their paths; None stands for HTML in the run's folder. `whole` counts the warm-up too."""
     from maid_lab.services.reports.views import ViewChoice
 
     choice = choice or ViewChoice()
     folder, plan = lab.history.folder(record.id), lab.history.plan(record.id)
+    if whole:
+        plan = replace(plan, warmup_end_s=0.0)
     return [await asyncio.to_thread(lab.reports.write, record, folder, plan, path=path, choice=choice) for path in files]

@@ -28,6 +28,10 @@ EXCLUSIONS: Final = (
     ("iterations", "run_time", "Say either how many loops or how long."),
     ("users", "rate", "A load is given in users or in starts per second."),
     ("quiet", "verbose", "Choose one."),
+    *(
+        ("no_metrics", other, "It is made of rows, and none are kept; leave one of them out.")
+        for other in ("request_log", "transaction_log", "scenario_log", "error_log", "report_file", "co_mitigation", "baseline_file")
+    ),
 )  # fmt: skip
 
 _OVERRIDES: Final = (
@@ -37,7 +41,12 @@ _OVERRIDES: Final = (
 
 
 #: Switch, the override that it is, and its value.
-_SWITCHES: Final = (("no_gzip", "gzip", False), ("sticky_follow", "sticky", True), ("accept_invalid_certs", "verify", False))
+_SWITCHES: Final = (
+    ("no_gzip", "gzip", False),
+    ("sticky_follow", "sticky", True),
+    ("accept_invalid_certs", "verify", False),
+    ("no_reset_metrics", "warmup", False),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

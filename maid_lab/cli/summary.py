@@ -15,34 +15,41 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from maid_lab.model.run_record import RunRecord
+    from maid_lab.services.reports.shown import Shown
 
 __all__ = ["print_summary"]
 
 _VERDICTS: Final = {"pass": ("PASSED", "bold green"), "fail": ("FAILED", "bold red"), "unknown": ("UNKNOWN", "bold yellow")}
 _ERRORS_SHOWN: Final = 10
 _STATS: Final = ("p50_ms", "p95_ms", "p99_ms", "max_ms")
+#: Percentiles of the second table by their heads.
+_PERCENTILES: Final = {"p75": "p75_ms", "p80": "p80_ms", "p90": "p90_ms", "p98": "p98_ms", "p99.9": "p999_ms", "p99.99": "p9999_ms"}
+_CODES_SHOWN: Final = 12
 
 
-def print_summary(record: RunRecord, stream: TextIO | None = None) -> None:
-    """Print the record of a finished run: verdict, figures, tables by name, thresholds, errors, health of the generator."""
+def print_summary(record: RunRecord, stream: TextIO | None = None, *, shown: Shown | None = None) -> None:
+    """Print the record of a finished run: verdict, figures, tables by name, thresholds, errors, health of the generator.
+
+    Parameters
+    ----------
+    shown : Shown, optional
+        What is left out; nothing by default.
+    """
     console = console_for(stream)
     console.print(_headline(record))
     summary = record.metrics_json or {}
     if not summary:
+        if record.total_requests:
+            console.print(f"{count(record.total_requests)} requests, {count(record.failed_requests or 0)} failed")
         return
     console.print(_figures(summary))
-    for title, rows in (
-        ("requests", summary.get("requests", ())),
-        ("transactions", summary.get("transactions", ())),
-        ("scenarios", summary.get("scenarios", ())),
-    ):
-        if rows:
-            console.print()
-            console.print(_table(title, rows, total=summary.get("overall") if title == "requests" else None))
+    if shown is None or shown.tables:
+        _print_tables(console, summary if shown is None else shown.of_summary(summary))
     for sentence in load_sentences(summary):
         console.print(f"\n{clean(sentence)}", markup=False)
     _print_thresholds(console, summary.get("thresholds", ()))
-    _print_errors(console, summary.get("errors", ()))
+    if shown is None or (shown.errors and shown.tables):
+        _print_errors(console, summary.get("errors", ()))
     _print_generator(console, record, summary)
 
 
@@ -73,6 +80,48 @@ def _figures(summary: Mapping[str, Any]) -> Text:
     if unmeasured:
         words.append(f"{count(unmeasured)} rows not measured (warm-up, setup)")
     return Text(" · ".join(words))
+
+
+def _print_tables(console: Console, summary: Mapping[str, Any]) -> None:
+    requests, overall = summary.get("requests", ()), summary.get("overall")
+    for title, rows in (
+        ("requests", requests),
+        ("transactions", summary.get("transactions", ())),
+        ("scenarios", summary.get("scenarios", ())),
+    ):
+        if rows:
+            console.print()
+            console.print(_table(title, rows, total=overall if title == "requests" else None))
+    if any(row.get(_PERCENTILES["p75"]) is not None for row in requests):
+        console.print()
+        console.print(_percentiles([*requests, *([overall] if overall and len(requests) > 1 else ())]))
+    if phases := summary.get("phases", ()):
+        console.print(f"\ncourse  {' · '.join(map(_phase, phases))}", style="dim", highlight=False, markup=False)
+    if codes := summary.get("status_codes", ()):
+        shown = [f"{code['status'] if code['status'] >= 0 else 'none'} × {count(code['count'])}" for code in codes[:_CODES_SHOWN]]
+        more = len(codes) - _CODES_SHOWN
+        console.print(f"\nstatus codes  {', '.join(shown)}{f' and {more} more' if more > 0 else ''}", style="dim", highlight=False)
+
+
+def _phase(phase: Mapping[str, Any]) -> str:
+    if phase["users_from"] is None:
+        return f"{phase['start_s']:.1f} s {clean(phase['what'])}"
+    users = f"{count(phase['users_from'])} → {count(phase['users_to'])} users"
+    return f"{phase['what']} {phase['start_s']:.1f} to {phase['end_s']:.1f} s, {users}"
+
+
+def _percentiles(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return what the first table has no room for; a dash where there are too few samples."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("more percentiles", overflow="fold")
+    for head in _PERCENTILES:
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(Text(clean(row["name"])), *(milliseconds(row.get(key)) for key in _PERCENTILES.values()))
+    return table
 
 
 def _table(title: str, rows: Sequence[Mapping[str, Any]], *, total: Mapping[str, Any] | None) -> Table:

@@ -33,6 +33,7 @@ async def choice_of(lab: Lab) -> ViewChoice:
     InvalidInput, Missing
         If the baseline cannot be read or is not there.
     """
+    from maid_lab.services.reports.shown import Shown
     from maid_lab.services.reports.views import ViewChoice
 
     baseline = None
@@ -40,7 +41,7 @@ async def choice_of(lab: Lab) -> ViewChoice:
         from maid_lab.services.baselines import find_side
 
         baseline = await find_side(lab.history, lab.settings.baseline_file)
-    return ViewChoice(co_mitigation=lab.settings.co_mitigation, baseline=baseline)
+    return ViewChoice(co_mitigation=lab.settings.co_mitigation, baseline=baseline, shown=Shown.of(lab.settings))
 
 
 def views_json(lab: Lab, record: RunRecord, choice: ViewChoice) -> dict[str, Any]:

@@ -103,7 +103,8 @@ class Worker:
         plan: Plan = plan_from_json(message["plan"])
         worker, workers, epoch = message["worker"], message["workers"], message["epoch"]
         self._identity = {"worker": worker, "epoch": epoch}
-        self._recorder = Recorder(Path(message["folder"]), worker=worker, epoch=epoch, open_model=plan.is_open)
+        options = CaptureOptions(**message.get("capture") or {})
+        self._recorder = Recorder(Path(message["folder"]), worker=worker, epoch=epoch, open_model=plan.is_open, keeps=options.rows)
         self._redactor = Redactor(message["secrets"].values())
         self._recorder.redact = self._redactor.text
         self._recorder.on_failure = self._rows_failing
@@ -111,7 +112,7 @@ class Worker:
             Path(message["folder"]),
             worker=worker,
             epoch=epoch,
-            options=CaptureOptions(**message.get("capture") or {}),
+            options=options,
             redactor=self._redactor,
             label_of=lambda number: self._shard.label(number) if self._shard is not None else plan.labels[number],
             recorder=self._recorder,

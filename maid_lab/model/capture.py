@@ -1,4 +1,4 @@
-"""What workers keep of exchanges beside the row of each: failure samples always, requests and debug lines when they are asked for."""
+"""What workers keep of exchanges: a row of each and failure samples unless told otherwise, requests and debug lines when asked for."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ class CaptureOptions:
 
     Attributes
     ----------
+    rows : bool
+        Keep a row of each request; without, there are live counts and nothing to analyse afterwards.
     samples : int
         Failed exchanges kept of each request name and outcome; 0 keeps none.
     requests : bool
@@ -28,6 +30,7 @@ class CaptureOptions:
         Bytes of requests and debug lines after which no more are kept, so that a long run cannot fill the disk.
     """
 
+    rows: bool = True
     samples: int = 3
     requests: bool = False
     debug: bool = False

@@ -179,7 +179,7 @@ class _Planner:
             throttle_per_s=self._throttle(),
             max_requests=self._limit("max_requests"),
             ceilings=ceilings_of(recipe.limits, context),
-            warmup_end_s=_warmup_end(loads),
+            warmup_end_s=0.0 if self._overrides.warmup is False else _warmup_end(loads),
             duration_s=max(load.end_s for load in loads),
             tags=tuple(recipe.labels),
             outputs=tuple(output.type for output in recipe.outputs),

@@ -25,6 +25,7 @@ from maid_lab.store.slot import RunSlot
 if TYPE_CHECKING:
     from maid_lab.engine.supervision.supervisor import RunEnd
     from maid_lab.model.plan import Plan
+    from maid_lab.model.snapshot import LiveStatus
     from maid_lab.services.planning import Planned
     from maid_lab.services.reports.content import ReportContent
 
@@ -115,9 +116,16 @@ class Archive:
             return False
         return True
 
-    def finish(self, record: RunRecord, plan: Plan, end: RunEnd) -> RunRecord:
+    def finish(self, record: RunRecord, plan: Plan, end: RunEnd, *, counted: LiveStatus | None = None) -> RunRecord:
         """Turn the rows into Parquet, compute summary and verdict, and write the final record everywhere.
 
+        Parameters
+        ----------
+        counted : LiveStatus, optional
+            The last counts of a run that kept no rows: all that is known of it.
+
+        Notes
+        -----
         Nothing that goes wrong here costs a row or is raised: the spool stays, the run is `failed` with the reason, and the next opening
         tries again.
         """
@@ -130,11 +138,16 @@ class Archive:
             "end_time": end.ended_at,
             "duration_seconds": (end.ended_at - end.started_at).total_seconds(),
         }
+        from maid_lab.store.parquet import finalise
+
         try:
             if end.course is not None:
                 folder = RunFolder(self.home, record.id)
                 folder.write_course(end.course)
                 plan = folder.read_plan()
+            if counted is not None:
+                finalise(RunFolder(self.home, record.id))  # says that there are none, so that nobody looks for them later
+                return self.seal(record, **ended | _counted(counted, end))
             ended |= self._findings(record.changed(**ended), plan, condemned=end.condemned)
             return self.seal(record, **ended)
         except Exception as error:
@@ -187,6 +200,18 @@ def _reserve(folder: Path) -> None:
     """Keep some room for the end of the run: on a disk that its rows have filled, its record still has to say why it failed."""
     with (folder / _RESERVE).open("wb") as file, contextlib.suppress(OSError):
         os.posix_fallocate(file.fileno(), 0, _RESERVED_BYTES)
+
+
+def _counted(status: LiveStatus, end: RunEnd) -> dict[str, Any]:
+    """Return the columns of a run without rows; without them nothing can be judged but what a step condemned."""
+    return {
+        "reason": "; ".join(part for part in (end.reason, "no rows were kept (no_metrics)") if part),
+        "rows_count": 0,
+        "verdict": str(Verdict.FAIL) if end.condemned else None,
+        "total_requests": status["requests"],
+        "failed_requests": status["failures"],
+        "throughput_rps": status["requests"] / status["elapsed_s"] if status["elapsed_s"] else 0.0,
+    }
 
 
 def _columns(content: ReportContent) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class _Live:
     slot: Any
     bundled: BundledTargets
     logs: LogWriter | None = None
+    keeps_rows: bool = True
     task: asyncio.Task[RunRecord] | None = None
 
 
@@ -218,7 +219,9 @@ class RunService:
             await bundled.stop()
             slot.release()
             raise
-        self._live = _Live(record=record, plan=resolved, supervisor=supervisor, pool=pool, slot=slot, bundled=bundled, logs=logs)
+        self._live = _Live(
+            record=record, plan=resolved, supervisor=supervisor, pool=pool, slot=slot, bundled=bundled, logs=logs, keeps_rows=choice.rows
+        )
         self._live.task = asyncio.create_task(self._course(self._live), name=f"run {record.id}")
         return record.id
 
@@ -299,7 +302,8 @@ class RunService:
                 end = await self._supervise(live)
             await live.pool.close()
             await _finish_logs(live)
-            live.record = await asyncio.to_thread(self._archive.finish, live.record, live.plan, end)
+            counted = None if live.keeps_rows else live.supervisor.status
+            live.record = await asyncio.to_thread(self._archive.finish, live.record, live.plan, end, counted=counted)
             self._finished[live.record.id] = live.record
             self._bus.publish(TEST_COMPLETED, _completed(live.record))
             return live.record

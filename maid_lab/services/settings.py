@@ -66,6 +66,15 @@ class Settings(BaseSettings):
     running_metrics: float = Field(
         default=0.0, ge=0, description="Seconds after which the metrics tables are printed again while the run goes on; 0 prints none."
     )
+    no_metrics: bool = Field(
+        default=False, description="Keep no rows of requests: live counts only, nothing to analyse or report afterwards."
+    )
+    no_transaction_metrics: bool = Field(default=False, description="Leave transactions out of what is shown and reported; rows are kept.")
+    no_scenario_metrics: bool = Field(default=False, description="Leave scenarios out of what is shown and reported; rows are kept.")
+    no_status_codes: bool = Field(default=False, description="Leave status codes out of what is shown and reported; rows are kept.")
+    no_print_metrics: bool = Field(default=False, description="Print the verdict at the end of a run, and no tables.")
+    no_error_summary: bool = Field(default=False, description="Leave the errors out of what is printed at the end of a run.")
+    no_granular_report: bool = Field(default=False, description="Draw no lines by request name in the HTML report.")
     baseline_file: str = Field(
         default="", description="What runs are compared with: a JSON report, a run id, `last` or a tag. Empty compares with nothing."
     )

@@ -12,7 +12,7 @@ from maid_lab.analysis import chart_specs, charts
 from maid_lab.analysis.chart_theme import MAX_MARKS
 from maid_lab.analysis.distribution import heatmap, histogram, latency_by_rate
 from maid_lab.analysis.summary import summarise
-from maid_lab.analysis.timeline import failures_over_time, planned_level, timeline
+from maid_lab.analysis.timeline import failures_over_time, planned_level, rates_by_name, timeline
 from maid_lab.model.plan import Plan
 from tests.analysis.rows import a_plan, frame, realistic, row
 
@@ -27,6 +27,7 @@ MAKERS: dict[str, Make] = {
     "heatmap": lambda module, rows, plan: module.latency_heatmap(heatmap(rows, plan=plan), latency="service", duration_s=120),
     "rate": lambda module, rows, plan: module.latency_against_rate(latency_by_rate(timeline(rows, plan=plan)), latency="service"),
     "errors": lambda module, rows, plan: module.errors_over_time(failures_over_time(rows, width_s=1), width_s=1, duration_s=120),
+    "granular": lambda module, rows, _plan: module.throughput_by_name(rates_by_name(rows, names=6)),
     "names": lambda module, rows, plan: module.latency_by_name(summarise(rows, plan=plan).requests, latency="service"),
 }
 

@@ -43,11 +43,20 @@ def test_time_stats_refuse_what_the_sample_does_not_support() -> None:
         avg=100.5,
         min=1.0,
         p50=100.5,
+        p60=near(120.4),
+        p70=near(140.3),
+        p75=near(150.25),
+        p80=near(160.2),
         p90=180.1,
         p95=near(190.05),
         max=200.0,
         stdev=near(math.sqrt(200 * 201 / 12)),
-        refused=(("p99", "needs 1,000 samples, has 200"), ("p999", "needs 10,000 samples, has 200")),
+        refused=(
+            ("p98", "needs 500 samples, has 200"),
+            ("p99", "needs 1,000 samples, has 200"),
+            ("p999", "needs 10,000 samples, has 200"),
+            ("p9999", "needs 100,000 samples, has 200"),
+        ),
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from maid_lab.model.errors import InvalidInput
 from maid_lab.services.settings import Settings, load_settings
 
+SHOWN = ("metrics", "transaction_metrics", "scenario_metrics", "status_codes", "print_metrics", "error_summary", "granular_report")
 VALUES: dict[str, tuple[Any, Any, Any, Any]] = {
     "workers": (1, 2, 3, 4),
     "timeout": (1.0, 2.0, 3.0, 4.0),
@@ -16,6 +17,7 @@ VALUES: dict[str, tuple[Any, Any, Any, Any]] = {
     "log_level": (1, 2, 3, 0),
     "request_body": (True, False, True, False),
     "no_debug_body": (True, False, True, False),
+    **{f"no_{name}": (True, False, True, False) for name in SHOWN},
     "running_metrics": (1.0, 2.0, 3.0, 4.0),
     "baseline_file": ("a", "b", "c", "d"),
     "co_mitigation": ("average", "minimum", "maximum", "disabled"),

@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from maid_lab.cli.metric_options import (
+    NoErrorSummary,
+    NoGranularReport,
+    NoPrintMetrics,
+    NoResetMetrics,
+    NoScenarioMetrics,
+    NoStatusCodes,
+    NoTransactionMetrics,
+    shown_settings,
+)
 from maid_lab.cli.options import BaselineFile, CoMitigation, RunRef
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from maid_lab.model.run_record import RunRecord
+    from maid_lab.services.reports.shown import Shown
 
 __all__ = ["history", "report", "show", "status"]
 
@@ -72,23 +83,30 @@ def show(
     ] = False,
     co_mitigation: CoMitigation = None,
     baseline_file: BaselineFile = None,
+    no_reset_metrics: NoResetMetrics = False,
+    no_transaction_metrics: NoTransactionMetrics = False,
+    no_scenario_metrics: NoScenarioMetrics = False,
+    no_status_codes: NoStatusCodes = False,
+    no_print_metrics: NoPrintMetrics = False,
+    no_error_summary: NoErrorSummary = False,
     as_json: JsonOutput = False,
 ) -> int:
     """Show the summary and verdict of a run, or its failure samples."""
+    settings = {"co_mitigation": co_mitigation, "baseline_file": baseline_file} | shown_settings(dict(locals()))
     from maid_lab.cli.loop import run_async
 
     if failures:
         return _show_failures(run_async(_samples(run)), as_json=as_json)
-    record, views = run_async(_one(run, {"co_mitigation": co_mitigation, "baseline_file": baseline_file}))
+    record, views, shown = run_async(_one(run, settings, whole=no_reset_metrics))
     if as_json:
         from maid_lab.cli.records import record_json
 
-        sys.stdout.write(json.dumps(record_json(record) | views, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(record_json(record, shown=shown) | views, ensure_ascii=False) + "\n")
         return 0
     from maid_lab.cli.summary import print_summary
     from maid_lab.cli.views import print_views
 
-    print_summary(record)
+    print_summary(record, shown=shown)
     print_views(views)
     return 0
 
@@ -101,13 +119,19 @@ def report(
     ] = None,
     co_mitigation: CoMitigation = None,
     baseline_file: BaselineFile = None,
+    no_reset_metrics: NoResetMetrics = False,
+    no_transaction_metrics: NoTransactionMetrics = False,
+    no_scenario_metrics: NoScenarioMetrics = False,
+    no_status_codes: NoStatusCodes = False,
+    no_granular_report: NoGranularReport = False,
 ) -> int:
     """Write the report of a run; without --output as HTML into the run's folder."""
+    settings = {"co_mitigation": co_mitigation, "baseline_file": baseline_file} | shown_settings(dict(locals()))
     from maid_lab.cli.loop import run_async
     from maid_lab.cli.reports import check_files
 
     check_files(output or [])
-    for path in run_async(_report(run, output or [], {"co_mitigation": co_mitigation, "baseline_file": baseline_file})):
+    for path in run_async(_report(run, output or [], settings, whole=no_reset_metrics)):
         sys.stdout.write(f"{path}\n")
     return 0
 
@@ -138,7 +162,7 @@ async def _samples(reference: str) -> Sequence[dict[str, Any]]:
         return failure_samples(lab.history.folder(record.id))
 
 
-async def _one(reference: str, settings: dict[str, Any]) -> tuple[RunRecord, dict[str, Any]]:
+async def _one(reference: str, settings: dict[str, Any], *, whole: bool) -> tuple[RunRecord, dict[str, Any], Shown]:
     import asyncio
 
     from maid_lab.cli.views import choice_of, views_json
@@ -146,13 +170,16 @@ async def _one(reference: str, settings: dict[str, Any]) -> tuple[RunRecord, dic
 
     async with Lab.open(flags=settings) as lab:
         record = await lab.history.find(reference)
-        return record, await asyncio.to_thread(views_json, lab, record, await choice_of(lab))
+        if whole:
+            record = await asyncio.to_thread(lab.reports.without_warmup, record, lab.history.folder(record.id), lab.history.plan(record.id))
+        choice = await choice_of(lab)
+        return record, await asyncio.to_thread(views_json, lab, record, choice), choice.shown
 
 
-async def _report(reference: str, files: list[Path], settings: dict[str, Any]) -> list[Path]:
+async def _report(reference: str, files: list[Path], settings: dict[str, Any], *, whole: bool) -> list[Path]:
     from maid_lab.cli.reports import write_reports
     from maid_lab.cli.views import choice_of
     from maid_lab.lab import Lab
 
     async with Lab.open(flags=settings) as lab:
-        return await write_reports(lab, await lab.history.find(reference), files or [None], choice=await choice_of(lab))
+        return await write_reports(lab, await lab.history.find(reference), files or [None], choice=await choice_of(lab), whole=whole)

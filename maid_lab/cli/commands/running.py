@@ -6,6 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from maid_lab.cli.controller_options import NoTelnet, NoWebsocket, TelnetHost, TelnetPort, WebsocketHost, WebsocketPort, tell_controllers
 from maid_lab.cli.log_options import (
     DebugFormat,
     DebugLog,
@@ -23,6 +24,16 @@ from maid_lab.cli.log_options import (
     ScenarioLog,
     TransactionFormat,
     TransactionLog,
+)
+from maid_lab.cli.metric_options import (
+    NoErrorSummary,
+    NoGranularReport,
+    NoMetrics,
+    NoPrintMetrics,
+    NoResetMetrics,
+    NoScenarioMetrics,
+    NoStatusCodes,
+    NoTransactionMetrics,
 )
 from maid_lab.cli.options import (
     AcceptInvalidCerts,
@@ -63,6 +74,7 @@ from maid_lab.cli.options import (
 if TYPE_CHECKING:
     from maid_lab.cli.request import RunRequest
     from maid_lab.cli.session import Outcome
+    from maid_lab.services.reports.shown import Shown
 
 __all__ = ["run"]
 
@@ -94,6 +106,12 @@ def run(
     sticky_follow: StickyFollow = False,
     accept_invalid_certs: AcceptInvalidCerts = False,
     no_autostart: NoAutostart = False,
+    no_telnet: NoTelnet = False,
+    telnet_host: TelnetHost = None,
+    telnet_port: TelnetPort = None,
+    no_websocket: NoWebsocket = False,
+    websocket_host: WebsocketHost = None,
+    websocket_port: WebsocketPort = None,
     name: RunName = None,
     tag: RunTags = None,
     report_file: ReportFiles = None,
@@ -103,6 +121,14 @@ def run(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
     running_metrics: RunningMetrics = None,
+    no_metrics: NoMetrics = False,
+    no_reset_metrics: NoResetMetrics = False,
+    no_transaction_metrics: NoTransactionMetrics = False,
+    no_scenario_metrics: NoScenarioMetrics = False,
+    no_status_codes: NoStatusCodes = False,
+    no_print_metrics: NoPrintMetrics = False,
+    no_error_summary: NoErrorSummary = False,
+    no_granular_report: NoGranularReport = False,
     goose_log: GooseLog = None,
     goose_format: GooseFormat = None,
     log_level: LogLevel = 0,
@@ -124,6 +150,7 @@ def run(
     from maid_lab.cli.loop import run_async
     from maid_lab.cli.request import request_from
 
+    tell_controllers(flags)
     request = request_from(recipe, flags)
     if list_all or scenarios_list:
         from maid_lab.cli.listing import list_scenarios
@@ -138,6 +165,7 @@ async def _run(request: RunRequest, flags: dict[str, Any]) -> int:
     from maid_lab.cli import early
     from maid_lab.cli.log_options import console_levels, log_settings
     from maid_lab.cli.logs import tell_warnings
+    from maid_lab.cli.metric_options import shown_settings
     from maid_lab.cli.progress import display_for
     from maid_lab.cli.reports import check_files, write_reports
     from maid_lab.cli.running_metrics import running_metrics
@@ -148,9 +176,8 @@ async def _run(request: RunRequest, flags: dict[str, Any]) -> int:
 
     files = flags["report_file"] or []
     check_files(files)
-    settings = {name: flags[name] for name in ("workers", "throttle_requests", "timeout", "co_mitigation", "baseline_file")} | log_settings(
-        flags
-    )
+    settings = {name: flags[name] for name in ("workers", "throttle_requests", "timeout", "co_mitigation", "baseline_file")}
+    settings |= log_settings(flags) | shown_settings(flags)
     async with Lab.open(flags=settings) as lab:
         LogChoice.of(lab.settings).check()
         quiet, verbose = console_levels(lab.settings)
@@ -165,20 +192,20 @@ async def _run(request: RunRequest, flags: dict[str, Any]) -> int:
                 return await run_when_told(lab, request, flags, choice=choice, display=display)
             outcome = await run_to_end(lab, request, display=display, name=flags["name"] or "", tags=tuple(flags["tag"] or ()))
         views = await asyncio.to_thread(views_json, lab, outcome.record, choice)
-        _tell(outcome, views, as_json=flags["as_json"])
+        _tell(outcome, views, choice.shown, as_json=flags["as_json"])
         for path in await write_reports(lab, outcome.record, files, choice=choice):
             sys.stderr.write(f"report: {path}\n")
         return outcome.exit_code
 
 
-def _tell(outcome: Outcome, views: dict[str, Any], *, as_json: bool) -> None:
+def _tell(outcome: Outcome, views: dict[str, Any], shown: Shown, *, as_json: bool) -> None:
     if as_json:
         from maid_lab.cli.records import record_json
 
-        sys.stdout.write(json.dumps(record_json(outcome.record) | views, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(record_json(outcome.record, shown=shown) | views, ensure_ascii=False) + "\n")
         return
     from maid_lab.cli.summary import print_summary
     from maid_lab.cli.views import print_views
 
-    print_summary(outcome.record)
+    print_summary(outcome.record, shown=shown)
     print_views(views)

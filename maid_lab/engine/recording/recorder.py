@@ -96,6 +96,8 @@ class Recorder:
         Which worker writes, and the generation of its shard.
     open_model : bool
         Whether live latency is response time (from the intended start) instead of service time.
+    keeps : bool
+        Whether rows are written; they are counted either way.
 
     Raises
     ------
@@ -109,6 +111,7 @@ class Recorder:
         "_events",
         "_fd",
         "_folder",
+        "_keeps",
         "_label_ids",
         "_names_fd",
         "_worker",
@@ -129,12 +132,13 @@ class Recorder:
         "zero_ns",
     )  # fmt: skip
 
-    def __init__(self, folder: Path, *, worker: int, epoch: int, open_model: bool) -> None:
+    def __init__(self, folder: Path, *, worker: int, epoch: int, open_model: bool, keeps: bool = True) -> None:
         self._folder = folder
         self._worker = worker
         self._epoch = epoch
         mode = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._fd = os.open(folder / f"spool-{worker}-{epoch}.rows", mode, 0o600)
+        self._keeps = keeps
+        self._fd = os.open(folder / f"spool-{worker}-{epoch}.rows" if keeps else os.devnull, mode, 0o600)
         self._names_fd = os.open(folder / f"names-{worker}-{epoch}.jsonl", mode, 0o600)
         self._error_ids: dict[str, int] = {}
         self._events = EventSpool(folder, worker=worker, epoch=epoch)
@@ -228,7 +232,7 @@ class Recorder:
         self, stamps: Sequence[int], sizes: Sequence[int], *, request: int, user: int, iteration: int, label: int, flags: int
     ) -> None:
         """Append the messages of a stream that has ended; stamps are absolute monotonic ns, `flags` with the outcome of its request."""
-        if self.failure is None:
+        if self._keeps and self.failure is None:
             try:
                 self._events.record(
                     stamps, sizes, request=request, zero=self.zero_ns, user=user, iteration=iteration, label=label, flags=flags
@@ -275,7 +279,8 @@ class Recorder:
         try:
             if self.before_flush is not None:
                 self.before_flush()
-            write_whole(self._fd, self.view[:position])
+            if self._keeps:
+                write_whole(self._fd, self.view[:position])
         except OSError as error:
             self._fail(error)
             return

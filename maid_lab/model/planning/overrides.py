@@ -37,6 +37,8 @@ class Overrides:
         Per second.
     sticky, verify : bool
         Whether users stay where a redirect leads them; whether certificates are checked.
+    warmup : bool
+        Whether the time before the first level counts as warm-up, which is not measured.
     test_plan : tuple of (float, float)
         Stages: seconds, users.
     scenarios : tuple of str
@@ -59,6 +61,7 @@ class Overrides:
     gzip: bool | None = None
     sticky: bool | None = None
     verify: bool | None = None
+    warmup: bool | None = None
     seed: int | None = None
 
     @property
@@ -162,5 +165,6 @@ _READ: Final[dict[str, Callable[[Any], Any]]] = {
     "gzip": _boolean,
     "sticky": _boolean,
     "verify": _boolean,
+    "warmup": _boolean,
     "seed": _whole(0),
 }

@@ -47,12 +47,15 @@ class LogChoice:
         Whether request lines hold headers and bodies, which workers then have to keep.
     debug_body : bool
         Whether debug lines hold bodies.
+    rows : bool
+        Whether workers keep rows at all; logs are made of them.
     """
 
     files: tuple[LogFile, ...] = ()
     level: int = 0
     request_body: bool = False
     debug_body: bool = True
+    rows: bool = True
 
     @classmethod
     def of(cls, settings: Settings, *, layer: str = "") -> LogChoice:
@@ -83,6 +86,7 @@ class LogChoice:
             level=settings.log_level,
             request_body=settings.request_body and bool(settings.request_log),
             debug_body=not settings.no_debug_body,
+            rows=not settings.no_metrics,
         )
 
     def check(self) -> None:
@@ -107,7 +111,7 @@ class LogChoice:
     def capture(self) -> CaptureOptions:
         """What workers must keep for these logs."""
         wants_debug = any(file.kind == "debug" for file in self.files)
-        return CaptureOptions(requests=self.request_body, debug=wants_debug, debug_body=self.debug_body)
+        return CaptureOptions(rows=self.rows, requests=self.request_body, debug=wants_debug, debug_body=self.debug_body)
 
     def to_json(self) -> dict[str, Any]:
         """Return the choice as JSON data."""

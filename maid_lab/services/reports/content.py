@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from maid_lab.analysis.phases import PhaseSpan, phases_of
 from maid_lab.model.thresholds import parse_threshold
 from maid_lab.services.reports.views import ViewChoice, Views, run_label, views_of
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from maid_lab.analysis.verdict import Judgement
     from maid_lab.model.plan import Plan
     from maid_lab.services.reports.run_files import RunFiles
+    from maid_lab.services.reports.shown import Shown
 
 __all__ = ["ReportContent", "RunRecordLike", "gather"]
 
@@ -32,7 +34,10 @@ class RunRecordLike(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportContent:
-    """The run record as JSON data, the plan, and what the rows say. `command` repeats the run, `views` are what was asked for besides."""
+    """The run record as JSON data, the plan, and what the rows say.
+
+    `command` repeats the run, `views` are what was asked for besides, `shown` says what of it all is shown.
+    """
 
     run: Mapping[str, Any]
     plan: Plan
@@ -42,10 +47,20 @@ class ReportContent:
     command: str
     capacity: Capacity | None = None
     views: Views = _NO_VIEWS
+    shown: Shown = _NOTHING_ASKED.shown
 
     def summary_json(self) -> dict[str, Any]:
-        """Return the summary as JSON data, with what a search for capacity found."""
-        return {**self.summary.to_json(), "capacity": None if self.capacity is None else self.capacity.to_json()}
+        """Return the summary as JSON data, with what a search for capacity found and the course of the run."""
+        return {
+            **self.summary.to_json(),
+            "capacity": None if self.capacity is None else self.capacity.to_json(),
+            "phases": [phase.to_json() for phase in self.phases],
+        }
+
+    @property
+    def phases(self) -> tuple[PhaseSpan, ...]:
+        """The course of the run."""
+        return phases_of(self.files.log)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON data: run, plan_hash, seed, command, verdict, summary with thresholds."""
@@ -58,7 +73,7 @@ class ReportContent:
             "seed": self.plan.seed,
             "command": self.command,
             "verdict": judged["verdict"],
-            "summary": {**self.summary_json(), "thresholds": judged["thresholds"]},
+            "summary": {**self.shown.of_summary(self.summary_json()), "thresholds": judged["thresholds"]},
             **self.views.to_json(),
         }
 
@@ -91,6 +106,7 @@ def gather(run: RunRecordLike, files: RunFiles, plan: Plan, *, command: str = ""
         command=command or _command(plan),
         capacity=capacity_of(files.requests, files.log, plan=plan),
         views=views_of(files, plan, choice, summary=summary.to_json(), label=run_label(columns)),
+        shown=choice.shown,
     )
 
 

@@ -24,6 +24,9 @@ _ELEMENTS: Final = frozenset({"svg", "g", "path", "text", "tspan", "line", "rect
 _DROPPED: Final = frozenset(
     {"role", "aria-roledescription", "aria-hidden", "class", "pointer-events", "width", "height", "stroke-miterlimit", "version", "style"}
 )
+#: Lines in the chart by request name.
+_MOST_LINES: Final = 6
+
 #: All charts are at least this wide, so that the same text has the same size in each.
 _LEAST_WIDTH: Final = 520.0
 
@@ -97,7 +100,7 @@ def _cleaned(name: str, value: str, *, key: str) -> str:
 
 def _charts(content: ReportContent) -> Iterator[tuple[str, str, str, Spec]]:
     from maid_lab.analysis import chart_specs
-    from maid_lab.analysis.timeline import planned_level, timeline
+    from maid_lab.analysis.timeline import planned_level, rates_by_name, timeline
 
     plan, latency = content.plan, content.summary.latency
     over_time = timeline(content.files.requests, plan=plan)
@@ -108,6 +111,14 @@ def _charts(content: ReportContent) -> Iterator[tuple[str, str, str, Spec]]:
     note = f"Percentiles of good requests by the moment they started, in bins of {width_s:g} s.{shaded}"
     yield "latency", f"{latency.capitalize()} time over time", note, chart_specs.latency_over_time(over_time, latency=latency)
     yield "throughput", "Throughput", "Answers by the moment they arrived.", chart_specs.throughput_over_time(over_time)
+    if content.shown.granular and len(content.summary.requests) > 1:
+        note = f"Answers of each request name, the {_MOST_LINES} most frequent."
+        yield (
+            "granular",
+            "Throughput by request",
+            note,
+            chart_specs.throughput_by_name(rates_by_name(content.files.requests, names=_MOST_LINES)),
+        )
     note = "Planned level, real users, and requests that were open at the same time."
     yield "users", "Load", note, chart_specs.users_over_time(over_time, planned_level(plan))
     yield from _spread_charts(content, over_time)

@@ -15,8 +15,10 @@ from maid_lab.analysis.load_sentences import load_sentences
 from maid_lab.services.reports.figures import count, milliseconds, percent, rate, with_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from maid_lab.analysis.phases import PhaseSpan
+    from maid_lab.analysis.summary_values import GroupStats, Summary
     from maid_lab.analysis.verdict import ThresholdResult
     from maid_lab.services.reports.content import ReportContent
 
@@ -31,6 +33,9 @@ CSV_COLUMNS: Final = (
 
 #: Columns that the CSV has besides when there is a baseline.
 CSV_DELTAS: Final = (*(f"{metric}_{part}" for metric in METRICS for part in ("delta", "low", "high", "verdict")), "verdict", "note")
+
+#: Kinds of errors in Markdown.
+_ERRORS_SHOWN: Final = 20
 
 _SIGNS: Final = {"pass": "✅", "fail": "❌", "unknown": "❔"}
 
@@ -65,13 +70,12 @@ def markdown_report(content: ReportContent) -> str:
     if content.judgement.results:
         lines += ["| | threshold | observed | note |", "| --- | --- | ---: | --- |", *map(_threshold_line, content.judgement.results), ""]
     lines += [
-        f"| request | count | failed | rate /s | p50 ms | p95 ms | p99 ms | max ms |\n{'| --- ' + '| ---: ' * 7}|",
-        *(
-            f"| {_plain(row.name)} | {count(row.count)} | {percent(row.error_rate)} | {rate(row.rate)} | {milliseconds(row.times.p50)} "
-            f"| {milliseconds(row.times.p95)} | {milliseconds(row.times.p99)} | {milliseconds(row.times.max)} |"
-            for row in (*content.summary.requests, content.summary.overall)
-        ),
-        "",
+        *_stats_lines("request", (*content.summary.requests, content.summary.overall)),
+        *(_stats_lines("transaction", content.summary.transactions) if content.shown.transactions else ()),
+        *(_stats_lines("scenario", content.summary.scenarios) if content.shown.scenarios else ()),
+        *(_code_lines(content.summary) if content.shown.status_codes else ()),
+        *_error_lines(content.summary),
+        *_phase_lines(content.phases),
         *_comparison_lines(content),
         *(f"- {_plain(sentence)}" for sentence in load_sentences(content.summary_json())),
         f"Times are {content.summary.latency} times of requests with outcome ok.",
@@ -99,6 +103,47 @@ def junit_report(content: ReportContent) -> str:
             ElementTree.SubElement(case, kind, message=_xml(f"observed {with_unit(result.observed, result.unit)}: {result.reason}"))
     ElementTree.indent(suite)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(suite, encoding="unicode")}\n'
+
+
+def _stats_lines(first: str, rows: Sequence[GroupStats]) -> list[str]:
+    if not rows:
+        return []
+    return [
+        f"| {first} | count | failed | rate /s | p50 ms | p95 ms | p99 ms | max ms |\n{'| --- ' + '| ---: ' * 7}|",
+        *(
+            f"| {_plain(row.name)} | {count(row.count)} | {percent(row.error_rate)} | {rate(row.rate)} | {milliseconds(row.times.p50)} "
+            f"| {milliseconds(row.times.p95)} | {milliseconds(row.times.p99)} | {milliseconds(row.times.max)} |"
+            for row in rows
+        ),
+        "",
+    ]
+
+
+def _code_lines(summary: Summary) -> list[str]:
+    codes = [f"{code.status if code.status >= 0 else 'none'} × {count(code.count)}" for code in summary.status_codes]
+    return [f"Status codes: {', '.join(codes)}", ""] if codes else []
+
+
+def _error_lines(summary: Summary) -> list[str]:
+    if not summary.errors:
+        return []
+    lines = [f"| {count(error.count)} | {error.outcome} | {_plain(error.template)} |" for error in summary.errors[:_ERRORS_SHOWN]]
+    more = len(summary.errors) - _ERRORS_SHOWN
+    return ["| failed | outcome | error |\n| ---: | --- | --- |", *lines, *([f"| … | | {more} more kinds |"] if more > 0 else []), ""]
+
+
+def _phase_lines(phases: Sequence[PhaseSpan]) -> list[str]:
+    if not phases:
+        return []
+    return [
+        "| action | started s | stopped s | elapsed s | users |\n| --- | ---: | ---: | ---: | ---: |",
+        *(
+            f"| {_plain(phase.what)} | {phase.start_s:.1f} | {phase.end_s:.1f} | {phase.elapsed_s:.1f} "
+            f"| {'' if phase.users_from is None else f'{count(phase.users_from)} → {count(phase.users_to)}'} |"
+            for phase in phases
+        ),
+        "",
+    ]
 
 
 def _comparison_lines(content: ReportContent) -> list[str]:
@@ -146,8 +191,8 @@ def _table_rows(content: ReportContent) -> Iterator[dict[str, Any]]:
     tables = (
         ("all", (summary.overall,)),
         ("request", summary.requests),
-        ("transaction", summary.transactions),
-        ("scenario", summary.scenarios),
+        ("transaction", summary.transactions if content.shown.transactions else ()),
+        ("scenario", summary.scenarios if content.shown.scenarios else ()),
     )
     for table, rows in tables:
         for row in rows:

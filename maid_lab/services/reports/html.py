@@ -65,6 +65,8 @@ def html_report(content: ReportContent) -> str:
         events=[event for event in content.files.log if event.get("message")][:_MAX_EVENTS],
         command=content.command,
         max_rows=MAX_TABLE_ROWS,
+        shown=content.shown,
+        phases=content.phases,
         policy=_POLICY,
         version=__version__,
     )
@@ -115,4 +117,6 @@ def _notices(content: ReportContent) -> list[dict[str, Any]]:
 def _nothing_measured(content: ReportContent) -> str:
     if content.summary.totals.rows:
         return f"No request was measured: the run ended before its warm-up was over ({content.plan.warmup_end_s:g} s)."
+    if content.run.get("total_requests"):
+        return f"{content.run['total_requests']:,} requests were counted and no rows were kept, so nothing more is known of them."
     return "No request was sent."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from maid_lab.model.plan import Plan
+    from maid_lab.model.run_record import RunRecord
 
 __all__ = ["FORMATS", "MEDIA_TYPES", "ReportService", "format_of"]
 
@@ -76,6 +78,18 @@ class ReportService:
         if format not in _WRITERS:
             raise InvalidInput(f"There is no report format {format!r}.", hint=f"Use one of {', '.join(FORMATS)}.")
         return _WRITERS[format](gather(run, RunFiles.in_folder(folder), plan, command=command, choice=choice))
+
+    def without_warmup(self, record: RunRecord, folder: Path, plan: Plan) -> RunRecord:
+        """Return the record of a run with a summary and verdict that count its warm-up too: other figures of the same rows.
+
+        Raises
+        ------
+        Missing
+            If the run has no rows yet.
+        """
+        content = gather(record, RunFiles.in_folder(folder), replace(plan, warmup_end_s=0.0))
+        judged = content.judgement.to_json()
+        return replace(record, verdict=judged["verdict"], metrics_json={**content.summary_json(), "thresholds": judged["thresholds"]})
 
     def views(self, run: RunRecordLike, folder: Path, plan: Plan, choice: ViewChoice) -> Views:
         """Return what is asked for beyond the summary of a run; its record holds the summary.

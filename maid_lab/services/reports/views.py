@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from maid_lab.services.reports.shown import Shown
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,6 +22,8 @@ __all__ = ["DISABLED", "ViewChoice", "Views", "run_label", "side_of", "views_of"
 DISABLED = "disabled"
 
 
+_ALL: Final = Shown()
+
 #: The end of an id is random and enough to name a run.
 _ID_SHOWN: Final = 12
 
@@ -34,10 +38,13 @@ class ViewChoice:
         Cadence of the view on coordinated omission, or `disabled`.
     baseline : Side or None
         What the run is compared with.
+    shown : Shown
+        Which families of figures are shown.
     """
 
     co_mitigation: str = DISABLED
     baseline: Side | None = None
+    shown: Shown = _ALL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,9 +54,10 @@ def test_the_report_opens_offline_without_a_request_an_error_or_a_sideways_scrol
 def test_tables_sort_times_switch_and_charts_tell_their_values(browser: Any, report: Path) -> None:
     page = browser.new_page(viewport={"width": 1600, "height": 900})
     page.goto(report.as_uri())
-    page.click("#requests thead th:nth-child(2) button")
+    page.click("#requests .times thead th:nth-child(2) button")
     counts = [
-        float(value) for value in page.eval_on_selector_all("#requests tbody td:nth-child(2)", "cells => cells.map(cell => cell.dataset.v)")
+        float(value)
+        for value in page.eval_on_selector_all("#requests .times tbody td:nth-child(2)", "cells => cells.map(cell => cell.dataset.v)")
     ]
     assert counts == sorted(counts, reverse=True)
     assert not page.is_visible("#requests tbody td.response")
@@ -72,6 +73,6 @@ def test_without_script_the_report_still_shows_everything(browser: Any, report: 
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(report.as_uri())
-    assert page.locator("figure svg").count() == 8
-    assert page.locator("#requests tbody tr").count() == 5
+    assert page.locator("figure svg").count() == 9
+    assert page.locator("#requests .times tbody tr").count() == 5
     context.close()
