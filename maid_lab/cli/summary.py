@@ -117,10 +117,11 @@ def _percentiles(rows: Sequence[Mapping[str, Any]]) -> Table:
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("more percentiles", overflow="fold")
-    for head in _PERCENTILES:
+    shown = {head: key for head, key in _PERCENTILES.items() if any(row.get(key) is not None for row in rows)}
+    for head in shown:
         table.add_column(head, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(Text(clean(row["name"])), *(milliseconds(row.get(key)) for key in _PERCENTILES.values()))
+        table.add_row(Text(clean(row["name"])), *(milliseconds(row.get(key)) for key in shown.values()))
     return table
 
 

@@ -111,6 +111,8 @@ def _charts(content: ReportContent) -> Iterator[tuple[str, str, str, Spec]]:
     note = f"Percentiles of good requests by the moment they started, in bins of {width_s:g} s.{shaded}"
     yield "latency", f"{latency.capitalize()} time over time", note, chart_specs.latency_over_time(over_time, latency=latency)
     yield "throughput", "Throughput", "Answers by the moment they arrived.", chart_specs.throughput_over_time(over_time)
+    note = "Planned level, real users, and requests that were open at the same time."
+    yield "users", "Load", note, chart_specs.users_over_time(over_time, planned_level(plan))
     if content.shown.granular and len(content.summary.requests) > 1:
         note = f"Answers of each request name, the {_MOST_LINES} most frequent."
         yield (
@@ -119,8 +121,6 @@ def _charts(content: ReportContent) -> Iterator[tuple[str, str, str, Spec]]:
             note,
             chart_specs.throughput_by_name(rates_by_name(content.files.requests, names=_MOST_LINES)),
         )
-    note = "Planned level, real users, and requests that were open at the same time."
-    yield "users", "Load", note, chart_specs.users_over_time(over_time, planned_level(plan))
     yield from _spread_charts(content, over_time)
     yield from _failure_charts(content, width_s=width_s, duration_s=over_time.height * width_s)
 

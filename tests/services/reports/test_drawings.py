@@ -49,7 +49,7 @@ def test_a_run_has_its_nine_charts_and_one_without_failures_or_rows_has_fewer() 
     plan = a_plan(warmup_s=20, duration_s=120, level=50)
     full = gather(Record(), RunFiles(requests=realistic(20_000)), plan)
     assert [item.key for item in drawings(full)] == [
-        "latency", "throughput", "granular", "users", "distribution", "heatmap", "rate", "names", "errors",
+        "latency", "throughput", "users", "granular", "distribution", "heatmap", "rate", "names", "errors",
     ]  # fmt: skip
     few = gather(Record(), RunFiles(requests=frame([row(start_s=1)])), a_plan())
     assert [item.key for item in drawings(few)] == ["latency", "throughput", "users", "distribution", "heatmap"]
