@@ -129,9 +129,11 @@ class Lab:
         await self.runs.close()
 
     async def __aenter__(self) -> Self:
+        from maid_lab.services.housekeeping import keep_bounds
         from maid_lab.services.recovery import recover
 
         self.recovered = await asyncio.to_thread(recover, self.home)
+        await asyncio.to_thread(keep_bounds, self.home, self.settings)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

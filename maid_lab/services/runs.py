@@ -15,6 +15,7 @@ from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, Missing
 from maid_lab.model.states import RunStatus
 from maid_lab.services.admission import admit
 from maid_lab.services.bus import TEST_COMPLETED, TEST_STARTED
+from maid_lab.services.housekeeping import keep_bounds
 from maid_lab.services.logs.choice import LogChoice
 from maid_lab.services.logs.running import LogWriter
 
@@ -304,6 +305,7 @@ class RunService:
             await _finish_logs(live)
             counted = None if live.keeps_rows else live.supervisor.status
             live.record = await asyncio.to_thread(self._archive.finish, live.record, live.plan, end, counted=counted)
+            await asyncio.to_thread(keep_bounds, self._archive.home, self._settings)
             self._finished[live.record.id] = live.record
             self._bus.publish(TEST_COMPLETED, _completed(live.record))
             return live.record

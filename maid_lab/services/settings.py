@@ -41,6 +41,12 @@ class Settings(BaseSettings):
     min_free_bytes: int = Field(
         default=256 * 2**20, ge=0, description="Free disk space, in bytes, below which no run starts, so that its rows can be kept."
     )
+    max_history: int = Field(
+        default=0, ge=0, description="Runs that are kept; beyond, the oldest go, but never a pinned one or the newest. 0 keeps all."
+    )
+    max_history_bytes: int = Field(
+        default=0, ge=0, description="Bytes of all run folders together that are kept; beyond, the oldest runs go as well. 0 keeps all."
+    )
     goose_log: str = Field(default="", description="File of the program log: what the run itself says. Empty writes none.")
     goose_format: LogFormat = Field(default="json", description=f"Format of the program log: {_FORMATS}.")
     log_level: int = Field(

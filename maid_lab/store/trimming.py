@@ -15,10 +15,12 @@ __all__ = ["remove_run", "trim"]
 def trim(runs: RunRepository, home: Path, *, max_history: int | None = None, max_history_bytes: int | None = None) -> Sequence[str]:
     """Remove the oldest runs beyond a number of runs or of bytes on disk, folder and record; returns their ids, for the audit.
 
-    Pinned runs count towards both bounds but are never removed; nor is the run that holds the slot, whatever its record says.
+    Pinned runs count towards both bounds but are never removed; nor are the run that holds the slot, whatever its record says, and the newest
+    one: who has just run a test wants to see it, however large it became.
     """
     holder = (RunSlot.holder(home) or {}).get("run_id")
-    free = [run_id for run_id in runs.removable() if run_id != holder]
+    spared = {holder, *(record.id for record in runs.list(limit=1))}
+    free = [run_id for run_id in runs.removable() if run_id not in spared]
     sizes = {folder.run_id: folder.size() for folder in run_folders(home)} if max_history_bytes is not None else {}
     number, size = runs.count(), sum(sizes.values())
     removed = []

@@ -253,6 +253,19 @@ def test_the_store_is_checked_rebuilt_and_copied(recipe: str, tmp_path: Path, ca
     assert "maid store rebuild" in capsys.readouterr().out
 
 
+def test_the_history_is_trimmed_on_demand(recipe: str, capsys: Capture) -> None:
+    for _ in range(2):
+        assert call(["run", recipe, "-q", "--workers", "1"]) == 0
+    oldest, newest = sorted(path.name for path in (home() / "runs").iterdir())
+    capsys.readouterr()
+    assert call(["store", "trim"]) == 0
+    assert capsys.readouterr().out == "Nothing is to be removed.\n"
+    assert call(["store", "trim", "--max-history", "1"]) == 0
+    assert capsys.readouterr().out == f"{oldest}\n"
+    assert [path.name for path in (home() / "runs").iterdir()] == [newest]
+    assert call(["store", "trim", "--max-history", "-1"]) == 2
+
+
 def test_the_doctor_says_what_it_found(capsys: Capture) -> None:
     assert call(["doctor"]) == 0
     assert "event loop" in capsys.readouterr().out

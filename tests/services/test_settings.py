@@ -14,6 +14,8 @@ VALUES: dict[str, tuple[Any, Any, Any, Any]] = {
     "timeout": (1.0, 2.0, 3.0, 4.0),
     "throttle_requests": (10.0, 20.0, 30.0, 40.0),
     "min_free_bytes": (1, 2, 3, 4),
+    "max_history": (1, 2, 3, 4),
+    "max_history_bytes": (1, 2, 3, 4),
     "log_level": (1, 2, 3, 0),
     "request_body": (True, False, True, False),
     "no_debug_body": (True, False, True, False),

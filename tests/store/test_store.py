@@ -249,6 +249,14 @@ def test_history_is_held_below_a_number_of_bytes(tmp_path: Path) -> None:
         assert store.trim() == []
 
 
+def test_the_newest_run_stays_however_large_it_is(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        runs = [add_run(store, n, size=100_000) for n in range(3)]
+
+        assert store.trim(max_history_bytes=1) == [run.id for run in runs[:2]]
+        assert store.trim(max_history=0) == []
+
+
 def test_all_pinned_nothing_goes(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         for n in range(3):

@@ -51,6 +51,31 @@ def rebuild() -> int:
     return 0
 
 
+@app.command("trim")
+def trim(
+    *,
+    max_history: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Runs that are kept; 0 keeps all. Default: the setting.")
+    ] = None,
+    max_history_bytes: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Bytes of all runs together that are kept; 0 keeps all. Default: the setting.")
+    ] = None,
+) -> int:
+    """Remove the oldest runs beyond the bounds; never a pinned one, the one under way or the newest."""
+    from maid_lab.services.home import home_folder, open_home
+    from maid_lab.services.housekeeping import trim_history
+    from maid_lab.services.settings import load_settings
+
+    home = open_home(home_folder())
+    settings = load_settings(home, flags={"max_history": max_history, "max_history_bytes": max_history_bytes})
+    removed = trim_history(home, max_history=settings.max_history, max_history_bytes=settings.max_history_bytes)
+    for run_id in removed:
+        sys.stdout.write(f"{run_id}\n")
+    if not removed:
+        sys.stdout.write("Nothing is to be removed.\n")
+    return 0
+
+
 @app.command("backup")
 def backup(
     *,
