@@ -132,7 +132,7 @@ class HttpOperation:
                 if authorizer is not None and not authorizer.is_ready(user, self):
                     return PENDING
                 request = self._template.render(user)
-                if authorizer is not None:
+                if authorizer is not None and not request.is_foreign:
                     authorizer.sign(user, request)
             except (ValueError, MaidError) as error:
                 return self._unsendable(user, error)
@@ -269,7 +269,7 @@ class HttpOperation:
         user, hops = connection.user, connection.hops
         request: Request = user.request
         is_own = not hops or (user.base is not None and user.base.origin is request.origin)
-        if self._authorizer is None or not is_own or hops > _MOST_CHALLENGES:
+        if self._authorizer is None or request.is_foreign or not is_own or hops > _MOST_CHALLENGES:
             return False
         try:
             if not self._authorizer.challenged(user, request, head):

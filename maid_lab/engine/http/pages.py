@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
 
+from maid_lab.engine.http.links import base_of, page_parts
 from maid_lab.engine.http.multipart import Part, boundary_for, encoded
 from maid_lab.engine.http.operation import HttpOperation
 from maid_lab.engine.http.request import Request, RequestTemplate
@@ -16,21 +17,13 @@ from maid_lab.model.errors import MaidError
 from maid_lab.model.templates import compile_value
 
 if TYPE_CHECKING:
+    from maid_lab.engine.http.links import PagePart
     from maid_lab.engine.http.response import Response
     from maid_lab.engine.users.parallel import Branch
     from maid_lab.engine.users.user import VirtualUser
     from maid_lab.model.plan import FormStep, HttpStep
 
-__all__ = ["FormOperation", "PageLoad", "asset_urls", "keep_page"]
-
-#: More parts than any page has; what is beyond is not loaded.
-_MOST_ASSETS: Final = 500
-_LINKED: Final = (
-    ("//link[contains(concat(' ', normalize-space(@rel), ' '), ' stylesheet ')]", "href"),
-    ("//link[contains(concat(' ', normalize-space(@rel), ' '), ' icon ')]", "href"),
-    ("//script[@src]", "src"),
-    ("//img[@src] | //input[@type='image'][@src]", "src"),
-)
+__all__ = ["FormOperation", "PageLoad", "keep_page"]
 
 
 def keep_page(response: Response, user: VirtualUser) -> str:
@@ -38,22 +31,6 @@ def keep_page(response: Response, user: VirtualUser) -> str:
     if "html" in (response.header("content-type") or "").lower():
         user.page = response
     return ""
-
-
-def asset_urls(page: Response) -> list[str]:
-    """Return the addresses of style sheets, icons, scripts and images of a page, each once, in the order of their kinds.
-
-    Of an image with `srcset` and no `src` the first candidate is taken. Data URLs need no request.
-    """
-    document, base = page.document, _base_of(page)
-    found = [element.get(attribute) for path, attribute in _LINKED for element in document.xpath(path)]
-    found += [
-        element.get("srcset").split(",")[0].split()[0]
-        for element in document.xpath("//img[@srcset][not(@src)]")
-        if element.get("srcset").strip()
-    ]
-    urls = [urldefrag(urljoin(base, url.strip())).url for url in found if url and not url.strip().lower().startswith("data:")]
-    return [url for url in dict.fromkeys(urls) if url.startswith(("http://", "https://"))][:_MOST_ASSETS]
 
 
 class PageLoad:
@@ -79,17 +56,17 @@ class PageLoad:
         """Load the parts; the user goes on when all are there or have failed."""
         page = user.page
         try:
-            urls = asset_urls(page) if page is not None else []
+            linked = page_parts(page) if page is not None else []
         except ValueError:
-            urls = []
-        parts = [self._part(url) for url in urls if self._is_ours(url, user)]
+            linked = []
+        parts = [self._part(part) for part in linked if self._is_ours(part.url, user)]
         return flock_of(user).run(parts, self._limit) if parts else True
 
-    def _part(self, url: str) -> Callable[[Branch], Generator[Any, Any, None]]:
-        operation = self._operations.get(_kind(url)) or self._operations["other"]
+    def _part(self, part: PagePart) -> Callable[[Branch], Generator[Any, Any, None]]:
+        operation = self._operations.get(_kind(part.url)) or self._operations["other"]
 
         def play(branch: Branch) -> Generator[Any, Any, None]:
-            branch.asset = url
+            branch.asset = part
             # A part that fails is a row of its own; the page goes on, as in a browser.
             yield operation
 
@@ -120,9 +97,14 @@ class _AssetOperation(HttpOperation):
 
 
 class _AssetTemplate(RequestTemplate):
+    def __init__(self, step: HttpStep) -> None:
+        super().__init__(step)
+        self.is_constant = False
+
     def render(self, user: VirtualUser) -> Request:
-        url = user.asset  # type: ignore[attr-defined]  # only branches of a page load run this
-        return self.request_to(user, url, "GET", b"", referer=user.page.url if user.page is not None else "")
+        part: PagePart = user.asset  # type: ignore[attr-defined]  # only branches of a page load run this
+        page = user.page.url if user.page is not None else part.url
+        return self.request_to(user, part.url, "GET", b"", page=page, accept=part.accept)
 
 
 class FormOperation(HttpOperation):
@@ -158,17 +140,17 @@ class _FormTemplate(RequestTemplate):
         names = {name for name, _ in given}
         values = [(str(name), str(value)) for name, value in form.form_values() if name not in names]
         values += [(name, value if isinstance(value, str) else str(value)) for name, value in given]
-        action = urljoin(_base_of(page), form.action or page.url)
+        action = urljoin(base_of(page), form.action or page.url)
         if (form.method or "GET").upper() == "GET":
             bare = urldefrag(action).url.partition("?")[0]
-            return self.request_to(user, f"{bare}?{urlencode(values)}", "GET", b"", referer=page.url)
+            return self.request_to(user, f"{bare}?{urlencode(values)}", "GET", b"", page=page.url)
         if form.get("enctype", "").lower() == "multipart/form-data":
             parts = [Part(name=name, content=value.encode()) for name, value in values]
             boundary = boundary_for(parts)
             body, kind = encoded(parts, boundary), f"multipart/form-data; boundary={boundary}"
         else:
             body, kind = urlencode(values).encode(), "application/x-www-form-urlencoded"
-        return self.request_to(user, urldefrag(action).url, "POST", body, content_type=kind, referer=page.url)
+        return self.request_to(user, urldefrag(action).url, "POST", body, content_type=kind, page=page.url)
 
     def _found(self, page: Response) -> Any:
         document = page.document
@@ -183,12 +165,6 @@ class _FormTemplate(RequestTemplate):
         return forms[0]
 
 
-def _base_of(page: Response) -> str:
-    """Return the address that a page's links are relative to."""
-    given = page.document.xpath("string(//base/@href)")
-    return urljoin(page.url, str(given).strip()) if given else page.url
-
-
 def _kind(url: str) -> str:
     """Return the suffix of an address's path in lower case, with its dot; empty for none."""
     match = re.search(r"\.[A-Za-z0-9]{1,5}$", urlsplit(url).path)
@@ -197,6 +173,4 @@ def _kind(url: str) -> str:
 
 def _bare(step: HttpStep, label: int) -> HttpStep:
     """Return the step of a page without what belongs to the page alone."""
-    return replace(
-        step, label=label, method="GET", url="/", params=(), body=None, extract=(), check=(), retry=None, page=None, on_error="continue"
-    )
+    return replace(step, label=label, method="GET", params=(), body=None, extract=(), check=(), retry=None, page=None, on_error="continue")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from maid_lab._version import __version__
+from maid_lab.engine.http.links import referer_for
 from maid_lab.engine.http.multipart import MultipartBody
 from maid_lab.engine.http.origin import Base
 from maid_lab.model.templates import compile_value
@@ -27,6 +28,8 @@ _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _CONTENT_TYPES: Final = {"json": "application/json", "form": "application/x-www-form-urlencoded", "text": "text/plain; charset=utf-8"}
 _CLEAN: Final = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=._~%?-]*")
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+#: Headers of a step that are for the host it names, and for no other that a page or a redirect leads to.
+_PRIVATE: Final = frozenset({"authorization", "cookie", "host"})
 _ABSOLUTE: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -43,11 +46,13 @@ class Request:
         Empty line and body.
     is_authorized : bool
         Whether `authorize` was called.
+    is_foreign : bool
+        It goes to another host than the step's, which is to see no credentials of the step.
     trace_id : int
         Lower 64 bits of the id that its traceparent header carries, 0 for none.
     """
 
-    __slots__ = ("body", "is_authorized", "lines", "method", "origin", "tail", "target", "trace_id")
+    __slots__ = ("body", "is_authorized", "is_foreign", "lines", "method", "origin", "tail", "target", "trace_id")
 
     def __init__(self, origin: Origin, method: str, target: str, lines: bytes, body: bytes) -> None:
         self.origin = origin
@@ -56,7 +61,7 @@ class Request:
         self.body = body
         self.lines = lines
         self.trace_id = 0
-        self.is_authorized = False
+        self.is_authorized = self.is_foreign = False
         self.tail = b"\r\n" + body if body else b"\r\n"
 
     @classmethod
@@ -159,8 +164,12 @@ class RequestTemplate:
         request.trace_id = number
         return request
 
-    def request_to(self, user: VirtualUser, url: str, method: str, body: bytes, *, content_type: str = "", referer: str = "") -> Request:
-        """Return a request to an absolute URL that is only known now, with the step's headers.
+    def request_to(
+        self, user: VirtualUser, url: str, method: str, body: bytes, *, page: str, content_type: str = "", accept: str = ""
+    ) -> Request:
+        """Return a request that a page causes, to an absolute URL that is only known now, with the step's headers and the page as Referer.
+
+        Credentials of the step go to the host that the step names and to no other. `accept` takes the place of the step's Accept header.
 
         Raises
         ------
@@ -168,10 +177,18 @@ class RequestTemplate:
             If its host is not a target of the plan.
         """
         base = user.shard.origins.base(url, self._route)
-        own = {"content-type", *(("host",) if base.origin is not (user.base.origin if user.base is not None else None) else ())}
+        own = {"content-type", "referer"}
+        if accept:
+            own.add("accept")
+        home = user.base.origin if self._is_relative and user.base is not None else user.shard.origins.base(page, self._route).origin
+        if base.origin is not home:
+            own |= _PRIVATE
         headers = [(name, _header_value(name, _value(value, user.scope))) for name, value in self._headers if name.lower() not in own]
-        headers += [(name, value) for name, value in (("Content-Type", content_type), ("Referer", referer)) if value]
-        return Request.of(base.origin, method, _target(url), headers, body)
+        added = (("Accept", accept), ("Content-Type", content_type), ("Referer", referer_for(page, url)))
+        headers += [(name, value) for name, value in added if value]
+        request = Request.of(base.origin, method, _target(url), headers, body)
+        request.is_foreign = base.origin is not home
+        return request
 
     def follow(self, user: VirtualUser, request: Request, status: int, location: str) -> Request:
         """Return the request that a redirect asks for.
@@ -185,7 +202,7 @@ class RequestTemplate:
         method = "GET" if becomes_get else request.method
         dropped = {"content-type", "content-length"} if becomes_get else set()
         if base.origin is not request.origin:
-            dropped |= {"authorization", "cookie", "host"}
+            dropped |= _PRIVATE
         headers = [(name, _header_value(name, _value(value, user.scope))) for name, value in self._headers if name.lower() not in dropped]
         following = Request.of(base.origin, method, target, headers, b"" if becomes_get else request.body)
         if step.trace:

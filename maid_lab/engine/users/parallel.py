@@ -50,8 +50,8 @@ class Branch(VirtualUser):
         self.flat = None
         self.flock = None
         self.end: Abandon | None = None
-        #: The address to fetch, for branches that load the parts of a page.
-        self.asset = ""
+        #: What to fetch, for branches that load the parts of a page.
+        self.asset: Any = None
         self._generator = None
 
     # What belongs to the user: read and written there.

@@ -1,5 +1,6 @@
 """Pages with their parts, and forms with the fields that the page fills in."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,10 @@ from typing import Any
 import pytest
 
 from maid_lab.engine.http.head import parse_head
-from maid_lab.engine.http.pages import asset_urls
+from maid_lab.engine.http.links import page_parts, referer_for
 from maid_lab.engine.http.request import Request
 from maid_lab.engine.http.response import Response
-from maid_lab.model.plan import FormStep, HttpStep, Label, Page
+from maid_lab.model.plan import Body, Extract, FormStep, HttpStep, Label, Page, Target
 from tests.engine.running import Row, labels, plan_of, requests, run_shard
 from tests.support.hostile import HostileServer
 from tests.support.wire import Pause, Send, reply
@@ -72,15 +73,98 @@ async def test_what_is_no_page_has_no_parts(hostile: HostileServer, tmp_path: Pa
     assert [row.outcome for row in rows] == ["ok"]
 
 
-def test_links_follow_the_base_of_the_document() -> None:
+def linked(body: bytes) -> list[str]:
     class Origin:
         def __repr__(self) -> str:
             return "http://shop.test"
 
     request = Request(Origin(), "GET", "/a/b", b"", b"")  # type: ignore[arg-type]
-    body = b'<base href="/c/"><link rel="stylesheet" href="x.css"><script src="//cdn.test/y.js"></script>'
     page = Response(parse_head(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"), body, request=request, service_s=0)
-    assert asset_urls(page) == ["http://shop.test/c/x.css", "http://cdn.test/y.js"]
+    return [part.url for part in page_parts(page)]
+
+
+def test_links_follow_the_base_of_the_document() -> None:
+    body = b'<base href="/c/"><link rel="stylesheet" href="x.css"><script src="//cdn.test/y.js"></script>'
+    assert linked(body) == ["http://shop.test/c/x.css", "http://cdn.test/y.js"]
+
+
+@pytest.mark.parametrize(
+    ("markup", "name"),
+    [
+        ('<img src=a srcset="b 2x">', "a"),
+        ('<img src=a srcset="b 1x, c 2x">', "b"),
+        ('<img src=a srcset="b, c 2x">', "b"),
+        ('<img src=a srcset="s 320w, m 1280w, l 2560w">', "m"),
+        ('<img src=a srcset="s 320w, m 640w">', "m"),
+        ('<img src=a srcset="l 2560w, s 320w, m 1280w" sizes="(max-width: 600px) 100vw, 25vw">', "s"),
+        ('<img src=a srcset="s 320w, m 800w" sizes="(min-width: 60em) 50vw, 10vw">', "m"),
+        ('<img srcset="/d,1.png 1x,/e.png 2x">', "/d,1.png"),
+        ('<img src=a srcset="b 1q, c 1x 2x, , d 3x">', "a"),
+        ('<img srcset="  ">', ""),
+        ('<img src=a srcset="data:image/png;base64,AA== 1x">', ""),
+        ('<picture><source type="video/mp4" srcset=v><source srcset="w 1x, w2 2x" type=image/webp><img src=a></picture>', "w"),
+        ('<picture><source media="(max-width: 700px)" srcset=small><source media="(hover)" srcset=h><img src=a></picture>', "a"),
+        ('<picture><source media="screen and (min-width: 700px)" srcset=wide><img src=a></picture>', "wide"),
+    ],
+)
+def test_of_an_image_the_candidate_of_a_desktop_window_is_taken(markup: str, name: str) -> None:
+    assert linked(f"<base href=/c/>{markup}".encode()) == ([f"http://shop.test{name if name[0] == '/' else f'/c/{name}'}"] if name else [])
+
+
+@pytest.mark.parametrize(
+    ("page", "url", "referer"),
+    [
+        ("http://a.test/p?q=1", "http://a.test/x", "http://a.test/p?q=1"),
+        ("http://a.test/p", "http://b.test/x", "http://a.test/"),
+        ("http://a.test:8/p", "http://a.test/x", "http://a.test:8/"),
+        ("https://a.test/p", "http://a.test/x", ""),
+        ("http://a.test/p", "https://a.test/x", "http://a.test/"),
+    ],
+)
+def test_the_referer_says_to_others_no_more_than_the_origin(page: str, url: str, referer: str) -> None:
+    assert referer_for(page, url) == referer
+
+
+async def test_each_part_is_asked_for_as_a_browser_does(hostile: HostileServer, tmp_path: Path) -> None:
+    names = ("a.css", "b.css", "c.js", "d.js", "e.png", "f.png")
+    body = "<link rel=stylesheet href=a.css><link rel=stylesheet href=b.css><script src=c.js></script><script src=d.js></script>"
+    hostile.on("/shop/page", Send(reply(f"{body}<img src=e.png><img src=f.png>".encode(), HTML)))
+    for name in names:
+        hostile.on(f"/shop/{name}", Send(reply()))
+    step = replace(page_step(), headers=(("Accept", "text/html"), ("X-Team", "web"), ("Referer", "http://news.test/")))
+    rows = requests(await run_shard(plan_of(hostile.url, (step,), (), labels=page_labels(), load={"iterations": 2}), tmp_path))
+    hostile.settle()
+    assert [row.outcome for row in rows] == ["ok"] * 14
+    asked = [request for request in hostile.received if request.path != "/shop/page"]
+    # Without cookies too each part is a request of its own.
+    assert sorted(request.path for request in asked) == sorted([f"/shop/{name}" for name in names] * 2)
+    for request in asked:
+        assert (request.header("Referer"), request.header("X-Team")) == (f"{hostile.url}/shop/page", "web")
+        first = {".css": "text/css", ".js": "*/*", ".png": "image/avif"}[Path(request.path).suffix]
+        assert (request.header("Accept") or "").split(",")[0] == first
+
+
+@pytest.mark.parametrize("way", ["basic", "oauth2"])
+async def test_a_part_on_another_host_sees_no_credentials(hostile: HostileServer, tmp_path: Path, way: str) -> None:
+    given = Body(kind="form", value={"grant_type": "client_credentials"})
+    fields: dict[str, Any] = {"body": given, "auth": ("basic", "me", "s3")}
+    token = HttpStep(
+        label=2, method="POST", url="/token", **fields, extract=(Extract(name="access_token", source="json", expr="$.access_token"),)
+    )
+    credentials: dict[str, Any] = {"auth": ("basic", "anna", "s3")} if way == "basic" else {"auth": ("oauth2",), "token": token}
+    hostile.on("/token", Send(reply(b'{"access_token": "t0"}')))
+    with HostileServer() as other:
+        body = f"<img src=/ok><img src={other.url}/ok><script src={other.url}/ok?2></script>"
+        hostile.on("/shop/page", Send(reply(body.encode(), HTML)))
+        plan = plan_of(hostile.url, (replace(page_step(), **credentials),), (), labels=page_labels())
+        plan = replace(plan, targets=(*plan.targets, Target(base_url=other.url, weight=0, addresses=("127.0.0.1",))))
+        await run_shard(plan, tmp_path)
+        other.settle()
+        hostile.settle()
+        assert [request.header("Authorization") for request in other.received] == [None, None]
+        assert {request.header("Referer") for request in other.received} == {f"{hostile.url}/"}
+    wanted = "Basic YW5uYTpzMw==" if way == "basic" else "Bearer t0"
+    assert [request.header("Authorization") for request in hostile.received if request.path in ("/ok", "/shop/page")] == [wanted] * 2
 
 
 FORMS = b"""<html><body><form action="/search"><input name=q value=all><button name=go value=1>Go</button></form>
