@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import polars as pl
 
-from maid_lab.analysis.outcomes import is_answered, is_failure, is_ok, is_sent
-from maid_lab.analysis.times import NS_PER_MS, NS_PER_S, time_named
+from maid_lab.analysis.bin_tally import BinTally
+from maid_lab.analysis.outcomes import is_answered, is_ok
+from maid_lab.analysis.scan import scan
+from maid_lab.analysis.times import NS_PER_S
 
 if TYPE_CHECKING:
     from maid_lab.model.plan import Plan
@@ -25,6 +28,15 @@ _ROWS_PER_BIN: Final = 100
 #: A bin shows a percentile when at least one of its samples lies beyond it. Bins describe and are not judged, so the stricter rule does
 #: not apply.
 _SAMPLES: Final = {"p50_ms": (0.5, 2), "p95_ms": (0.95, 20), "p99_ms": (0.99, 100)}
+
+#: Column of a timeline → what is counted for it.
+_PER_S: Final = {
+    "rate": "answered",
+    "goodput": "ok",
+    "failures_per_s": "failed",
+    "bytes_in_per_s": "bytes_in",
+    "bytes_out_per_s": "bytes_out",
+}
 
 
 def bin_width_s(duration_s: float, *, rows: int) -> float:
@@ -57,15 +69,21 @@ def timeline(requests: pl.LazyFrame, *, plan: Plan, width_s: float | None = None
     extent = rows.select(last=pl.max_horizontal("start", "end").max(), rows=pl.len()).collect().row(0, named=True)
     duration_s = (extent["last"] or 0) / NS_PER_S
     width = width_s or bin_width_s(duration_s, rows=extent["rows"])
-    begun, ended = pl.collect_all([_begun(rows, plan=plan, width_s=width), _ended(rows, width_s=width)])
-    bins = pl.DataFrame({"bin": range(math.floor(duration_s / width) + 1 if extent["last"] is not None else 0)}, schema={"bin": pl.Int64})
-    table = bins.join(begun, on="bin", how="left").join(ended, on="bin", how="left").sort("bin")
-    counted = ("requests", "rate", "goodput", "failures_per_s", "bytes_in_per_s", "bytes_out_per_s")
+    width_ns = round(width * NS_PER_S)
+    bins = 0 if extent["last"] is None else max(0, extent["last"]) // width_ns + 1
+    tally = BinTally(plan, rows.collect_schema().names(), width_ns=width_ns, bins=bins)
+    scan(rows, [tally])
+    columns = {
+        "requests": tally.counts("sent").astype(np.uint32),
+        **tally.percentiles(_SAMPLES),
+        **tally.means(),
+        **({"lag_ms": tally.lag_ms()} if "lag" in tally.columns else {}),
+        **{name: tally.counts(counted) / width for name, counted in _PER_S.items()},
+    }
+    kinds = {name: pl.UInt32 if name == "requests" else pl.Float64 for name in columns}
+    table = pl.DataFrame(columns, schema=kinds).with_row_index("bin")
     return table.with_columns(
-        pl.col(counted).fill_null(0),
-        second=pl.col("bin") * width,
-        width_s=pl.lit(width),
-        warmup=pl.col("bin") * width < plan.warmup_end_s,
+        second=pl.col("bin").cast(pl.Int64) * width, width_s=pl.lit(width), warmup=pl.col("bin").cast(pl.Int64) * width < plan.warmup_end_s
     ).drop("bin")
 
 
@@ -130,26 +148,3 @@ def _scenario_rows(requests: pl.LazyFrame) -> pl.LazyFrame:
 
 def _bin(stamp: pl.Expr, width_s: float) -> pl.Expr:
     return (stamp // round(width_s * NS_PER_S)).alias("bin")
-
-
-def _begun(rows: pl.LazyFrame, *, plan: Plan, width_s: float) -> pl.LazyFrame:
-    present = rows.collect_schema().names()
-    latency_ms = (time_named("latency", plan=plan) / NS_PER_MS).filter(is_ok())
-    percentiles = [
-        pl.when(latency_ms.len() >= needed).then(latency_ms.quantile(q, "linear")).alias(key) for key, (q, needed) in _SAMPLES.items()
-    ]
-    means = [pl.col(name).cast(pl.Float64).mean() for name in ("users", "in_flight") if name in present]
-    lag = [(pl.col("lag").max() / 1000).alias("lag_ms")] if "lag" in present else []
-    return rows.group_by(_bin(pl.col("start"), width_s)).agg(is_sent().sum().alias("requests"), *percentiles, *means, *lag)
-
-
-def _ended(rows: pl.LazyFrame, *, width_s: float) -> pl.LazyFrame:
-    per_s = {
-        "rate": is_answered(),
-        "goodput": is_ok(),
-        "failures_per_s": is_failure(),
-        "bytes_in_per_s": pl.col("bytes_in"),
-        "bytes_out_per_s": pl.col("bytes_out"),
-    }
-    sums = {name: value.cast(pl.Int64).sum() / width_s for name, value in per_s.items()}
-    return rows.group_by(_bin(pl.col("end").fill_null(pl.col("start")), width_s)).agg(**sums)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import duckdb
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maid_lab.analysis import scan
 from maid_lab.analysis.timeline import MAX_BINS, bin_width_s, failures_over_time, planned_level, timeline
 from tests.analysis.rows import a_plan, frame, realistic, row
 
@@ -56,3 +60,33 @@ def test_the_planned_level_has_the_corners_of_the_profile() -> None:
         (2.0, 8.0, "users"),
         (10.0, 8.0, "users"),
     ]
+
+
+@pytest.mark.parametrize("batch", [7, 500_000])
+def test_a_timeline_is_the_same_as_sql_has_it_however_the_rows_are_parted(
+    batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "_BATCH", batch)
+    rows = realistic(2_000)
+    rows.collect().write_parquet(tmp_path / "rows.parquet")
+    table = timeline(rows, plan=a_plan(duration_s=120), width_s=5.0)
+    begun = duckdb.execute(
+        f"""select start // 5000000000 as bin, quantile_cont("end" - start, 0.5) filter (outcome = 'ok') / 1e6 as p50_ms, avg(users) as users,
+        avg(in_flight) as in_flight, max(lag) / 1000 as lag_ms from '{tmp_path / "rows.parquet"}' where section = 'scenario' group by 1 order by 1"""
+    ).fetchall()
+    assert [(row["second"] / 5, *(row[name] for name in ("p50_ms", "users", "in_flight", "lag_ms"))) for row in table.to_dicts()][
+        : len(begun)
+    ] == [tuple(pytest.approx(value, rel=1e-12) for value in row) for row in begun]
+    ended = duckdb.execute(
+        f"""select "end" // 5000000000 as bin, count(*) filter (outcome = 'ok') / 5 as goodput, sum(bytes_in) / 5 as bytes_in_per_s
+        from '{tmp_path / "rows.parquet"}' where section = 'scenario' group by 1 order by 1"""
+    ).fetchall()
+    assert {bin_: (goodput, size) for bin_, goodput, size in ended} == {
+        round(row["second"] / 5): (row["goodput"], row["bytes_in_per_s"]) for row in table.to_dicts() if row["bytes_in_per_s"]
+    }
+
+
+def test_a_last_row_that_ends_exactly_with_a_bin_has_one_more() -> None:
+    table = timeline(frame([row(start_s=at / 10, ms=100) for at in range(30)]), plan=a_plan(duration_s=3), width_s=0.1)
+    assert len(table) == 31
+    assert table["rate"].to_list() == [0, *[10] * 30]
