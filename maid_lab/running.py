@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from maid_lab.model.recipe.loading import Loaded
     from maid_lab.model.run_record import RunRecord
     from maid_lab.model.snapshot import LiveStatus
+    from maid_lab.services.code_mix import Part
 
 __all__ = ["Run", "run"]
 
@@ -266,8 +268,9 @@ def run(
 
     Parameters
     ----------
-    target : str, function or list of functions
-        Id, path or text of a recipe; a Python file (`users.py`, `users.py:browse`); a scenario or several, which share the users by weight.
+    target : str, function or list
+        Id, path or text of a recipe; a Python file (`users.py`, `users.py:browse`); a scenario; or a list of these, which share the users by
+        weight: `[browse, (search, 3), ("rest-api", 2)]` gives entries another weight.
     load : mapping or list
         Load as in a recipe; takes the place of the recipe's own.
     thresholds : sequence of str
@@ -307,8 +310,10 @@ def run(
             f"run has no option {unknown[0]!r}.", hint=did_you_mean(unknown[0], _OVERRIDES) or f"There are {', '.join(_OVERRIDES)}."
         )
     overrides = {key: value for key, value in changes.items() if value is not None}
-    functions = _functions(target)
+    parts = _parts(target)
+    functions = None if parts is None else [part.what for part in parts if not part.is_recipe]
     options: dict[str, Any]
+    given: dict[str, Any] = {}
     if functions is None:
         if test_start is not None or test_stop is not None or hosts:
             raise InvalidInput("test_start, test_stop and hosts are for functions.", hint="A recipe has setup, teardown and target.hosts.")
@@ -322,14 +327,21 @@ def run(
         reference, given = str(target), dict(parameters or {})
     else:
         from maid_lab.services.code import code_source
+        from maid_lab.services.code_mix import mixed
 
         if preset or data or shapes:
             raise InvalidInput("preset, data and shapes are for recipes.", hint="A function has its own Python for that.")
+        recipes = _recipes_of(parts or [])
+        declared = {each.key for loaded, _ in recipes if loaded.recipe is not None for each in loaded.recipe.parameters}
+        given = {key: value for key, value in (parameters or {}).items() if key in declared}
+        own = {key: value for key, value in (parameters or {}).items() if key not in declared}
+        host = str(overrides.pop("host", ""))
         source = code_source(
-            functions, host=str(overrides.pop("host", "")), name=name, load=load, thresholds=thresholds or (), parameters=parameters,
-            hosts=hosts, setup=test_start, teardown=test_stop,
+            functions, host=host, name=name, load=load, thresholds=thresholds or (), parameters=own, hosts=hosts, setup=test_start,
+            teardown=test_stop, is_part=bool(recipes),
         )  # fmt: skip
-        options, reference, given = {"code": source}, source.recipe, {}
+        source = mixed(source, recipes, parts=parts or [], host=host)
+        options, reference = {"code": source}, source.recipe
 
     async def start() -> tuple[Lab, str]:
         lab = await _background.lab()
@@ -340,6 +352,17 @@ def run(
     if wait:
         started.wait()
     return started
+
+
+def _recipes_of(parts: Sequence[Part]) -> list[tuple[Loaded, int | None]]:
+    """Read the recipes of a list."""
+    from maid_lab.services.home import home_folder
+    from maid_lab.services.library import RecipeLibrary
+    from maid_lab.services.planning import load_source
+
+    named = [part for part in parts if part.is_recipe]
+    library = RecipeLibrary(home_folder()) if named else None
+    return [(load_source(library.find(part.what)), part.weight) for part in named if library is not None]
 
 
 async def _told(work: Coroutine[Any, Any, T]) -> T:
@@ -353,18 +376,18 @@ async def _told(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def _functions(target: Any) -> list[Any] | None:
-    """Return the scenarios of a target, None for a recipe."""
-    from maid_lab.services.code import is_code_reference, read_functions
+def _parts(target: Any) -> list[Part] | None:
+    """Return the scenarios of a target, with recipes that stand among them; None for a recipe alone."""
+    from maid_lab.services.code import is_code_reference
+    from maid_lab.services.code_mix import Part, parts_of
 
     if isinstance(target, str) or hasattr(target, "__fspath__"):
-        reference = str(target)
-        return read_functions(reference) if is_code_reference(reference) else None
+        return parts_of([str(target)]) if is_code_reference(str(target)) else None
     if callable(target):
-        return [target]
-    if isinstance(target, list | tuple) and target and all(callable(each) for each in target):
-        return list(target)
+        return [Part(what=target)]
+    if isinstance(target, list | tuple) and target:
+        return parts_of(target)
     raise InvalidInput(
         f"{target!r} cannot be run.",
-        hint="Give the id, path or text of a recipe, a Python file, an async function of a user, or a list of these functions.",
+        hint="Give the id, path or text of a recipe, a Python file, an async function of a user, or a list of these.",
     )

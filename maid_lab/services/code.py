@@ -48,6 +48,8 @@ class CodeSource:
         What runs once before and after all users.
     tables : mapping
         Rows of data sets by name.
+    base_dir : str
+        Folder below which the recipe reads files, empty for none.
     """
 
     recipe: str
@@ -55,6 +57,7 @@ class CodeSource:
     setup: Code | None = None
     teardown: Code | None = None
     tables: Mapping[str, Any] = field(default_factory=dict)
+    base_dir: str = ""
 
     def put_into(self, plan: Plan, *, timeout_s: Any = None) -> Plan:
         """Return the plan with the functions in the place of steps."""
@@ -72,6 +75,7 @@ class CodeSource:
 def code_source(
     functions: Sequence[Any], *, host: str = "", name: str = "", load: Any = None, thresholds: Sequence[str] = (),
     parameters: Mapping[str, Any] | None = None, hosts: Sequence[str] = (), setup: Any = None, teardown: Any = None,
+    is_part: bool = False,
 ) -> CodeSource:  # fmt: skip
     """Return scenarios as a source of plans.
 
@@ -93,6 +97,8 @@ def code_source(
         What the code finds as `user.parameters`.
     setup, teardown : async function
         What runs once before and after all users; by default what the module of the first scenario marks as such.
+    is_part : bool
+        Recipes are added to it (see `code_mix`): there may be no function.
 
     Raises
     ------
@@ -100,21 +106,21 @@ def code_source(
         If something is no scenario, or two have one name.
     """
     scenarios = [each if isinstance(each, ScenarioFunction) else ScenarioFunction(each) for each in functions]
-    if not scenarios:
+    if not scenarios and not is_part:
         raise InvalidInput("there is no scenario to run.", hint="Mark an async function with @maid_lab.scenario.")
     names = [each.name for each in scenarios]
     twice = next((each for each in names if names.count(each) > 1), None)
     if twice is not None:
         raise InvalidInput(f"two scenarios have the name {twice!r}.", hint='Give one another by @maid_lab.scenario(name="…").')
     sets = FunctionSets(scenarios)
-    hooks = _hooks_beside(scenarios[0])
+    hooks = _hooks_beside(scenarios[0]) if scenarios else {}
     begin, end = setup or hooks.get("test_start"), teardown or hooks.get("test_stop")
-    title = (name or ", ".join(names))[:120]
-    first = inspect.getdoc(scenarios[0].function) or f"Scenarios in Python: {', '.join(names)}."
+    title = (name or ", ".join(names) or "Recipes together")[:120]
+    first = (inspect.getdoc(scenarios[0].function) if scenarios else "") or f"Scenarios in Python: {', '.join(names)}."
     others = [*hosts, *(each.host for each in scenarios if each.host and host)]
     recipe: dict[str, Any] = {
         "schema": "maid.recipe/v1",
-        "id": _slug(names[0]),
+        "id": _slug(names[0] if names else "mix"),
         "title": title,
         "description": first[:_MOST_DESCRIPTION],
         "load": load if load is not None else _LOAD,

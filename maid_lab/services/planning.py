@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.model.errors import InvalidInput
@@ -103,7 +104,7 @@ class Planner:
         from maid_lab.services.recordings import read_recording
         from maid_lab.services.tables import given_rows, reading_given
 
-        loaded = load_source(self._library.find(recipe))
+        loaded = load_source(self._library.find(recipe), base_dir=code.base_dir if code is not None else "")
         if changes:
             loaded = _changed(loaded, changes)
         result = make_plan(
@@ -158,11 +159,13 @@ def _changed(loaded: Loaded, changes: Mapping[str, Any]) -> Loaded:
     return parse_recipe(text, source=loaded.source, base_dir=loaded.base_dir)
 
 
-def load_source(source: RecipeSource) -> Loaded:
-    """Read and validate a recipe, levels L0 to L2; what is wrong is in its diagnostics."""
+def load_source(source: RecipeSource, *, base_dir: str = "") -> Loaded:
+    """Read and validate a recipe, levels L0 to L2; what is wrong is in its diagnostics. `base_dir` is where a text reads files."""
     from maid_lab.model.recipe.loading import load_recipe, parse_recipe
 
-    return load_recipe(source.path) if source.path is not None else parse_recipe(source.text, source=source.name)
+    if source.path is not None:
+        return load_recipe(source.path)
+    return parse_recipe(source.text, source=source.name, base_dir=Path(base_dir) if base_dir else None)
 
 
 def card_of(source: RecipeSource) -> dict[str, str]:
