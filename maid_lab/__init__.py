@@ -13,6 +13,7 @@ from maid_lab._version import __version__
 if TYPE_CHECKING:
     from maid_lab.engine.python.answer import RequestFailed
     from maid_lab.engine.python.face import User
+    from maid_lab.finding import FoundCapacity, find_capacity
     from maid_lab.lab import Lab
     from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, MaidError, Missing, Refused
     from maid_lab.model.function_data import data
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from maid_lab.running import Run, run
 
 __all__ = [
-    "Conflict", "EngineFailure", "InvalidInput", "Lab", "MaidError", "Missing", "Plan", "Refused", "RequestFailed", "Run", "RunRecord",
-    "Scenario", "User", "__version__", "data", "run", "scenario", "test_start", "test_stop", "transaction",
+    "Conflict", "EngineFailure", "FoundCapacity", "InvalidInput", "Lab", "MaidError", "Missing", "Plan", "Refused", "RequestFailed", "Run", "RunRecord",
+    "Scenario", "User", "__version__", "data", "find_capacity", "run", "scenario", "test_start", "test_stop", "transaction",
 ]  # fmt: skip
 
 _HOMES: Final = {
@@ -35,6 +36,7 @@ _HOMES: Final = {
     "Scenario": "maid_lab.model.journeys",
     "User": "maid_lab.engine.python.face",
     "data": "maid_lab.model.function_data",
+    **dict.fromkeys(("FoundCapacity", "find_capacity"), "maid_lab.finding"),
     **dict.fromkeys(("Run", "run"), "maid_lab.running"),
     **dict.fromkeys(("scenario", "test_start", "test_stop", "transaction"), "maid_lab.model.scenarios"),
     **dict.fromkeys(("Conflict", "EngineFailure", "InvalidInput", "MaidError", "Missing", "Refused"), "maid_lab.model.errors"),

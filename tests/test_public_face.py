@@ -10,8 +10,8 @@ import maid_lab
 
 def test_the_surface_is_as_decided() -> None:
     assert maid_lab.__all__ == [
-        "Conflict", "EngineFailure", "InvalidInput", "Lab", "MaidError", "Missing", "Plan", "Refused", "RequestFailed", "Run", "RunRecord",
-        "Scenario", "User", "__version__", "data", "run", "scenario", "test_start", "test_stop", "transaction",
+        "Conflict", "EngineFailure", "FoundCapacity", "InvalidInput", "Lab", "MaidError", "Missing", "Plan", "Refused", "RequestFailed", "Run", "RunRecord",
+        "Scenario", "User", "__version__", "data", "find_capacity", "run", "scenario", "test_start", "test_stop", "transaction",
     ]  # fmt: skip
     assert dir(maid_lab) == maid_lab.__all__
 

@@ -248,7 +248,7 @@ class CodeUser(VirtualUser):
         elif not isinstance(error, RequestFailed):
             # Whatever the code does, the worker and its other users go on.
             self.failure = (Outcome.CHECK_FAILED, f"{type(error).__name__}: {error}"[:_MOST_TEXT])
-            self.shard.code.report(self.program.scenario.name, error)
+            self.shard.code.report(self.program.scenario.name or self.section, error)
         return Abandon()
 
     # ---- lanes
