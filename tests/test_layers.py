@@ -18,7 +18,7 @@ MODULES: Final = sorted(PACKAGE.rglob("*.py"))
 #: A room imports from lower floors only. `client` offers what `lab` offers, over REST, so it stands beside it.
 FLOOR: Final = {
     "model": 1, "engine": 2, "store": 2, "analysis": 2, "search": 2, "services": 3, "components": 4, "lab": 5, "client": 5,
-    "running": 6, "server": 7, "notebook": 7, "cli": 7, "mcp": 7,
+    "running": 6, "finding": 7, "server": 7, "notebook": 7, "cli": 7, "mcp": 7,
 }  # fmt: skip
 #: On no floor: the public face is lazy and reaches everywhere, the version is a constant, the demo stands apart.
 APART: Final = {"__init__", "__main__", "_version", "demo"}
