@@ -50,7 +50,8 @@ def agreeing(columns: Sequence[pl.Series]) -> tuple[NDArray[Any], int]:
     size = 1
     for column in columns:
         numbers, count = codes_of(column)
-        if count == 1:
+        # Most columns of a batch hold one value alone; to see that costs a tenth of counting by it.
+        if count == 1 or not len(numbers) or numbers.min() == numbers.max():
             continue
         if size * count > _TABLE:
             code, size = _dense(code, size)
@@ -72,7 +73,8 @@ def _of_numbers(column: pl.Series) -> tuple[NDArray[Any], int]:
         return known, 1
     least, most = int(known.min()), int(known.max())
     if most - least < _TABLE:
-        return np.subtract(known, least, dtype=np.int64).astype(np.uint16), most - least + 1
+        wide = np.int32 if known.dtype.itemsize < 4 else np.int64
+        return np.subtract(known, least, dtype=wide), most - least + 1
     different, codes = np.unique(known, return_inverse=True)
     return codes, len(different)
 

@@ -62,10 +62,10 @@ class GeneratorHealth:
 
 
 def lag_figures(lag_us: NDArray[Any]) -> dict[str, Any]:
-    """Return the figures of the lag of measured rows, given in µs: `GeneratorHealth` has them by these names."""
+    """Return the figures of the lag of measured rows, given in µs and put into another order: `GeneratorHealth` has them by these names."""
     if not len(lag_us):
         return {"lag_p50_ms": None, "lag_p99_ms": None, "lag_max_ms": None, "late_share": 0.0}
-    p50, p99 = quantiles(lag_us, [0.5, 0.99])
+    p50, p99 = quantiles(lag_us, [0.5, 0.99], in_place=True)
     return {
         "lag_p50_ms": p50 / 1000,
         "lag_p99_ms": p99 / 1000,
