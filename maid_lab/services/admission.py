@@ -8,6 +8,7 @@ import math
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -54,6 +55,7 @@ async def admit(plan: Plan, gate: TargetGate, *, resolve: Resolver | None = None
         If a URL is no HTTP address, or a name cannot be resolved.
     """
     _check_sources(plan)
+    _check_extras(plan)
     places, given = tuple(_places(plan)), dict(plan.dns)
 
     async def addresses_of(place: _Place) -> tuple[str, ...]:
@@ -73,6 +75,11 @@ async def admit(plan: Plan, gate: TargetGate, *, resolve: Resolver | None = None
     others = {place.host: place for place in places if place.host not in named}
     extra = tuple(Target(base_url=place.url, weight=0, addresses=pinned[host]) for host, place in sorted(others.items()))
     return replace(plan, targets=targets + extra, ceilings=ceilings).hashed()
+
+
+def _check_extras(plan: Plan) -> None:
+    if any(step.is_http2 for step in _steps(plan)) and find_spec("h2") is None:
+        raise InvalidInput("E401 HTTP/2 is not installed here.", hint="Install it: pip install 'maid-lab[http2]'.")
 
 
 def _check_sources(plan: Plan) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.harness import Context, Table, render, say, write_json
+from tests.benchmarks.http2 import http2
 from tests.benchmarks.install import install_peers
 from tests.benchmarks.journey import journey
 from tests.benchmarks.kill_switch import kill_switch
@@ -34,6 +35,7 @@ BENCHMARKS: Final[dict[str, Callable[[Context], Table]]] = {
     "journey": journey,
     "python": python_plain,
     "python-tls": python_tls,
+    "http2": http2,
     "recording": recording,
     "row-size": row_size,
     "rows-to-parquet": rows_to_parquet,

@@ -15,7 +15,7 @@ from tests.benchmarks.pinned import Failed, run_pinned
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PEERS", "Client", "Load", "Measured", "installed"]
+__all__ = ["PEERS", "Client", "Load", "Measured", "h2load", "installed"]
 
 _BUILD: Final = Path("build")
 _LOCUST: Final = _BUILD / "locust-venv" / "bin" / "locust"
@@ -78,8 +78,9 @@ def _ab(load: Load) -> Measured:
     return Measured(rate=_number(r"Requests per second:\s+([\d.]+)", out), requests=int(_number(r"Complete requests:\s+(\d+)", out)))
 
 
-def _h2load(load: Load) -> Measured:
-    out = run_pinned(["h2load", "--h1", "-t1", f"-c{load.connections}", "-D", str(load.seconds), load.url])
+def h2load(load: Load, *flags: str) -> Measured:
+    """Run h2load, over HTTP/2 unless a flag says otherwise."""
+    out = run_pinned(["h2load", *flags, "-t1", f"-c{load.connections}", "-D", str(load.seconds), load.url])
     return Measured(rate=_number(r"finished in .*?, ([\d.]+) req/s", out), requests=int(_number(r"(\d+) succeeded", out)))
 
 
@@ -117,7 +118,7 @@ PEERS: Final = (
     Client(name="hey", program="hey", run=_hey, package="hey"),
     Client(name="Locust FastHttpUser", program=str(_LOCUST), run=_locust),
     Client(name="ab -k", program="ab", run=_ab, package="apache2-utils"),
-    Client(name="h2load --h1", program="h2load", run=_h2load, package="nghttp2-client"),
+    Client(name="h2load --h1", program="h2load", run=lambda load: h2load(load, "--h1"), package="nghttp2-client"),
     Client(name="autocannon", program=str(_AUTOCANNON), run=_autocannon),
 )
 

@@ -98,10 +98,11 @@ class Maid:
         record = json.loads(out)
         return Run(record=record, folder=home / "runs" / record["id"])
 
-    def static_get(self, load: Load, server: Nginx) -> Measured:
+    def static_get(self, load: Load, server: Nginx, *, version: str = "auto") -> Measured:
         """Put the load of the peers into a recipe, run it, and hold its rows against the target's own count."""
         before = server.requests()
         text = STATIC_GET.format(url=load.url.rstrip("/"), users=load.connections, seconds=load.seconds, ca=server.ca)
+        text = text.replace("gzip: false,", f'gzip: false, http_version: "{version}",')
         return self._held(self.run(text).measured(), server, before)
 
     def python(self, scenario: str, load: Load, server: Nginx) -> Measured:

@@ -50,6 +50,7 @@ http {{
   server {{
     listen 127.0.0.1:{plain} backlog=16384;
     listen 127.0.0.1:{tls} ssl backlog=16384;
+    listen 127.0.0.1:{h2} ssl http2 backlog=16384;
     location / {{ return 200 "{body}"; }}
     location = /login {{
       default_type application/json;
@@ -69,10 +70,11 @@ http {{
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nginx:
-    """Addresses of a running nginx; `ca` is the file with the authority that signed its certificate."""
+    """Addresses of a running nginx, `h2` for HTTP/2; `ca` is the file with the authority that signed its certificate."""
 
     plain: str
     tls: str
+    h2: str
     status: str
     ca: Path
 
@@ -103,10 +105,10 @@ def nginx(folder: Path) -> Iterator[Nginx]:
         raise Failed("nginx is not installed: apt-get install nginx-light")
     folder = folder.absolute()
     _write_certificate(folder)
-    plain, tls, status = _free_ports(3)
+    plain, tls, h2, status = _free_ports(4)
     config = folder / "nginx.conf"
     files = min(_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])  # more than the hard limit would be refused
-    text = _CONFIG.format(folder=folder, plain=plain, tls=tls, status=status, body=BODY, files=files, connections=files - 100)
+    text = _CONFIG.format(folder=folder, plain=plain, tls=tls, h2=h2, status=status, body=BODY, files=files, connections=files - 100)
     config.write_text(text, encoding="utf-8")
     process = start_pinned([program, "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log")], core=TARGET)
     try:
@@ -114,6 +116,7 @@ def nginx(folder: Path) -> Iterator[Nginx]:
         yield Nginx(
             plain=f"http://127.0.0.1:{plain}/",
             tls=f"https://127.0.0.1:{tls}/",
+            h2=f"https://127.0.0.1:{h2}/",
             status=f"http://127.0.0.1:{status}/",
             ca=folder / "ca.pem",
         )

@@ -170,6 +170,13 @@ async def test_addresses_that_the_recipe_gives_stand_for_the_name_and_are_judged
         await admit(away, gate(), resolve=resolve)
 
 
+async def test_http2_without_its_library_names_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("maid_lab.services.admission.find_spec", lambda _name: None)
+    with pytest.raises(InvalidInput, match="HTTP/2 is not installed") as caught:
+        await admit(plan("http://127.0.0.1:80", steps=(HttpStep(label=1, method="GET", url="/", is_http2=True),)), OPEN, resolve=resolve)
+    assert "maid-lab[http2]" in caught.value.hint
+
+
 async def test_an_own_address_that_the_machine_lacks_is_told_before_the_run() -> None:
     step = HttpStep(label=1, method="GET", url="/", source_addresses=("127.0.0.1", "192.0.2.1"))
     with pytest.raises(InvalidInput, match=r"source address 192\.0\.2\.1 cannot be used"):

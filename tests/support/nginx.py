@@ -50,6 +50,8 @@ http {{
   server {{
     listen 127.0.0.1:{plain} backlog=4096;
     listen 127.0.0.1:{tls} ssl backlog=4096;
+    listen 127.0.0.1:{h2} ssl http2 backlog=4096;
+    listen 127.0.0.1:{h2c} http2 backlog=4096;
     location / {{ return 200 "{body}"; }}
     location = /close {{ keepalive_timeout 0; return 200 "{body}"; }}
     location = /redirect {{ return 302 /; }}
@@ -69,10 +71,12 @@ http {{
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nginx:
-    """Addresses of a running nginx; `ca` is the file of the authority that signed its certificate (localhost and 127.0.0.1)."""
+    """Addresses of a running nginx, `h2` and `h2c` for HTTP/2; `ca` is the file of the authority that signed its certificate (localhost and 127.0.0.1)."""
 
     plain: str
     tls: str
+    h2: str
+    h2c: str
     ca: Path
     status: str
 
@@ -93,16 +97,17 @@ def nginx_program() -> str | None:
 def running_nginx(program: str, folder: Path) -> Iterator[Nginx]:
     """Run nginx with all its files in `folder` until the block ends."""
     _write_files(folder)
-    plain, tls, status = free_ports(3)
+    plain, tls, status, h2, h2c = free_ports(5)
     config = folder / "nginx.conf"
-    config.write_text(_CONFIG.format(folder=folder, plain=plain, tls=tls, status=status, body=BODY), encoding="utf-8")
+    config.write_text(_CONFIG.format(folder=folder, plain=plain, tls=tls, status=status, h2=h2, h2c=h2c, body=BODY), encoding="utf-8")
     command = [program, "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log")]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_for(status, process, folder / "error.log")
         yield Nginx(
-            plain=f"http://127.0.0.1:{plain}", tls=f"https://127.0.0.1:{tls}", ca=folder / "ca.pem", status=f"http://127.0.0.1:{status}/"
-        )
+            plain=f"http://127.0.0.1:{plain}", tls=f"https://127.0.0.1:{tls}", h2=f"https://127.0.0.1:{h2}", h2c=f"http://127.0.0.1:{h2c}",
+            ca=folder / "ca.pem", status=f"http://127.0.0.1:{status}/",
+        )  # fmt: skip
     finally:
         process.terminate()
         try:

@@ -86,7 +86,9 @@ class HttpOperation:
         if self._authorizer is not None:
             self._template.is_constant = False
         self._wires: dict[Any, tuple[Request, bytes, Origin]] = {}
-        plain = not (self._checks or self._extracts or self._retry or uses_last or self.is_head or step.trace or self._authorizer)
+        plain = not (
+            self._checks or self._extracts or self._retry or uses_last or self.is_head or step.trace or self._authorizer or step.is_http2
+        )
         self.is_simple = plain and step.reuse == "user"
 
     @property
@@ -149,12 +151,20 @@ class HttpOperation:
         if shard.max_requests:
             shard.spend_request()
         if connection is None:
-            connection = user.connections[request.origin] = self.connection_class(request.origin, user)
+            connection = user.connections[request.origin] = self._connection(request.origin, user)
             connection.attempt, connection.hops = attempt, hops
             connection.open(self, wire, intended)
         else:
             connection.attempt, connection.hops = attempt, hops
             connection.exchange(self, wire, intended)
+
+    def _connection(self, origin: Origin, user: VirtualUser) -> Any:
+        if not origin.is_http2:
+            return self.connection_class(origin, user)
+        # An extra: imported where a plan asks for it.
+        from maid_lab.engine.http.http2 import Http2Exchange
+
+        return Http2Exchange(origin, user)
 
     def _unsendable(self, user: VirtualUser, error: Exception) -> Any:
         """Record that nothing can be sent; the user goes on in the loop's next turn, as it may come here again at once."""

@@ -35,6 +35,8 @@ class Origin:
         None for plain HTTP.
     server_name : str
         Name sent as SNI and checked against the certificate.
+    is_http2 : bool
+        Whether requests go over HTTP/2.
     form, hop_lines : str
         What stands before the path in a request line, and header lines for the proxy: both empty unless a proxy passes plain requests on.
     tunnel : bytes
@@ -44,7 +46,19 @@ class Origin:
     """
 
     __slots__ = (
-        "_next", "_sources", "context", "form", "hop_lines", "host", "host_header", "port", "scheme", "server_name", "tunnel", "via",
+        "_next",
+        "_sources",
+        "context",
+        "form",
+        "hop_lines",
+        "host",
+        "host_header",
+        "is_http2",
+        "port",
+        "scheme",
+        "server_name",
+        "tunnel",
+        "via",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +72,7 @@ class Origin:
         *,
         proxy: Proxy | None = None,
         sources: tuple[str, ...] = (),
+        is_http2: bool = False,
     ) -> None:
         self.scheme = scheme
         self.host = host
@@ -68,6 +83,7 @@ class Origin:
         self.server_name = server_name or host
         self._next = cycle([_socket_address(*address) for address in addresses])
         self._sources = tuple(_socket_address(source, 0) for source in sources)
+        self.is_http2 = is_http2
         self.form = self.hop_lines = ""
         self.tunnel = b""
         self.via = repr(self)
@@ -136,7 +152,7 @@ class Origins:
             self._addresses[host] = self._addresses.get(host, ()) + target.addresses
         self._origins: dict[tuple[str, str, int, Route], Origin] = {}
         self._roots: dict[Origin, Base] = {}
-        self._contexts: dict[Tls, ssl.SSLContext] = {}
+        self._contexts: dict[tuple[Tls, bool], ssl.SSLContext] = {}
 
     def base(self, url: str, route: Route = _DEFAULT_ROUTE) -> Base:
         """Return the base for an absolute URL.
@@ -168,14 +184,22 @@ class Origins:
         key = (scheme, host, port, route)
         origin = self._origins.get(key)
         if origin is None:
-            context = self._context(route.tls) if scheme == "https" else None
+            context = self._context(route.tls, is_http2=route.is_http2) if scheme == "https" else None
             addresses = [(address, port) for address in self._pinned(host)]
             proxy = Proxy(self._text_of(route.proxy)) if route.proxy else None
             if proxy is not None:
                 # The target has to be one of the plan's all the same.
                 addresses = [(address, proxy.port) for address in self._pinned(proxy.host)]
             origin = self._origins[key] = Origin(
-                scheme, host, port, addresses, context, route.tls.server_name, proxy=proxy, sources=route.source_addresses
+                scheme,
+                host,
+                port,
+                addresses,
+                context,
+                route.tls.server_name,
+                proxy=proxy,
+                sources=route.source_addresses,
+                is_http2=route.is_http2,
             )
         return origin
 
@@ -188,8 +212,8 @@ class Origins:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 
-    def _context(self, tls: Tls) -> ssl.SSLContext:
-        context = self._contexts.get(tls)
+    def _context(self, tls: Tls, *, is_http2: bool) -> ssl.SSLContext:
+        context = self._contexts.get((tls, is_http2))
         if context is None:
             context = ssl.create_default_context(cafile=tls.ca or None)
             if not tls.verify:
@@ -197,8 +221,9 @@ class Origins:
                 context.verify_mode = ssl.CERT_NONE
             if tls.cert:
                 context.load_cert_chain(tls.cert, tls.key or None)
-            context.set_alpn_protocols(["http/1.1"])
-            self._contexts[tls] = context
+            # Both, so that a server without HTTP/2 chooses the other and is told apart from a broken one.
+            context.set_alpn_protocols(["h2", "http/1.1"] if is_http2 else ["http/1.1"])
+            self._contexts[tls, is_http2] = context
         return context
 
 

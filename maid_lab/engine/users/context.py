@@ -83,6 +83,8 @@ class WorkerContext:
         self.end_reason = ""
         self.end_failed = False
         self.connections: set[Any] = set()
+        #: Connections that a user shares with its branches, by its number and the origin.
+        self.sessions: dict[Any, Any] = {}
         #: Tokens that all users share, by the request that fetches them.
         self.tokens: dict[str, Any] = {}
         #: Users that belong to no load, such as those that fetch tokens.

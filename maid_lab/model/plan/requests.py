@@ -45,11 +45,12 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """How a host is reached: TLS, the proxy in between (a URL, empty for none), and the own addresses to send from."""
+    """How a host is reached: TLS, the proxy in between (a URL, empty for none), own addresses to send from, protocol."""
 
     tls: Tls = Tls()
     proxy: str = ""
     source_addresses: tuple[str, ...] = ()
+    is_http2: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +157,7 @@ class HttpStep:
     tls: Tls = Tls()
     proxy: str = ""
     source_addresses: tuple[str, ...] = ()
+    is_http2: bool = False
     extract: tuple[Extract, ...] = ()
     check: tuple[Check, ...] = ()
     retry: Retry | None = None
@@ -168,4 +170,4 @@ class HttpStep:
     @property
     def route(self) -> Route:
         """How its host is reached."""
-        return Route(tls=self.tls, proxy=self.proxy, source_addresses=self.source_addresses)
+        return Route(tls=self.tls, proxy=self.proxy, source_addresses=self.source_addresses, is_http2=self.is_http2)

@@ -92,6 +92,7 @@ class RequestPlanner:
             tls=self._tls(*self._chosen("tls", call, place)),
             proxy=self._proxy(*self._chosen("proxy", call, place)),
             source_addresses=self._sources(*self._chosen("source_addresses", call, place)),
+            is_http2=self._chosen("http_version", call, place)[0] == "2",
             extract=tuple(plan_extract(each, run, context, f"{pointer}/extract/{i}") for i, each in enumerate(step.extract)),
             check=tuple(
                 plan_check(each, run, context, f"{pointer}/check/{i}", base_dir=self._base_dir) for i, each in enumerate(step.check)
@@ -121,9 +122,9 @@ class RequestPlanner:
         if call.dns is not None:
             self._context.add("E105", "dns holds for the whole test", "Write it in target.defaults.", f"{place}/dns")
         for source, where in ((call, place), (self._defaults, "/target/defaults")):
-            version = source.http_version
-            if version not in (None, "auto", "1.1"):
-                self._context.refuse(f"http_version {version}", f"{where}/http_version")
+            if source.http_version not in (None, "auto", "1.1", "2"):
+                message = f"http_version {source.http_version} is not known"
+                self._context.add("E104", message, "Write auto, '1.1' or '2'.", f"{where}/http_version")
 
     # ---- what is sent
 

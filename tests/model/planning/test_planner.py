@@ -78,7 +78,6 @@ def test_the_third_example_is_refused_by_the_names_of_what_it_needs() -> None:
     [
         (STEP, "- grpc: {method: a.B/c}\n", "/scenarios/0/steps/0/grpc", "the action grpc"),
         (STEP, "- {get: /, check: [{sql_rows: 1}]}\n", "/scenarios/0/steps/0/check/0/sql_rows", "check by sql_rows"),
-        (STEP, "- get: {url: /, http_version: 2}\n", "/scenarios/0/steps/0/get/http_version", "http_version 2"),
         ("p95 < 300ms", "'p95(messages_out, *) < 1'", "/thresholds/1", "the metric messages_out"),
         ('base_url: "demo:shop"', "base_url: demo:shop, grpc: {address: '127.0.0.1:1'}", "/target/grpc", "target.grpc"),
         ("id: hello", "id: hello\nmonitors: [{type: prometheus, url: 'http://127.0.0.1:9090'}]", "/monitors/0", "the monitor prometheus"),

@@ -113,7 +113,7 @@ def test_waiting_asks_for_the_status_and_no_request_outlasts_it() -> None:
         ("http: {url: /, method: fetch}", "E104", "/http/method"),
         ("get: ftp://example.test/", "E104", "/get"),
         ("get: {url: /, headers: {'a b': c}}", "E104", "/get/headers"),
-        ("{get: /, retry: {times: 1, on: [tiemout]}}", "E104", "/retry/on/0"), ("get: {url: /, http_version: '2'}", "E401", "/get/http_version"),
+        ("{get: /, retry: {times: 1, on: [tiemout]}}", "E104", "/retry/on/0"), ("get: {url: /, http_version: '3'}", "E104", "/get/http_version"),
         ("get: {url: /, sse: 3}", "E103", "/get/sse"), ("get: {url: /, sse: {unil: x}}", "E103", "/get/sse"),
         ("get: {url: /, sse: {until: 3}}", "E103", "/get/sse/until"), ("get: {url: /, sse: {until: {kind: x}}}", "E103", "/get/sse/until"),
         ("get: {url: /, sse: {max: 0}}", "E104", "/get/sse/max"), ("get: {url: /, sse: {max: many}}", "E215", "/get/sse/max"),
@@ -150,7 +150,7 @@ def test_files_are_named_by_their_absolute_path(tmp_path: Path) -> None:
 
 def test_what_is_wrong_in_a_default_of_the_target_is_told_once() -> None:
     steps = "transaction: t\n        steps: [{get: /a}, {get: /b}]"
-    assert errors(steps, defaults="{http_version: '2'}") == [("E401", "/target/defaults/http_version")]
+    assert errors(steps, defaults="{http_version: '1.0'}") == [("E104", "/target/defaults/http_version")]
     assert errors(steps, defaults="{proxy: 127.0.0.1}") == [("E104", "/target/defaults/proxy")]
     assert errors(steps, defaults="{dns: {a.test: b}}") == [("E104", "/target/defaults/dns/a.test")]
     assert errors(steps, defaults="{dns: [a]}") == [("E103", "/target/defaults/dns")]
