@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
-#: http.client of Python 3.11 passes over 100 only, not over other interim answers.
-GOOD = {path: case for path, case in CASES.items() if case.body is not None and path != "/interim-many"}
+#: http.client of Python 3.11 passes over 100 only, not over other interim answers, and waits for the chunks of a 204.
+BEYOND = {"/interim-many", "/interim-apart", "/interim-chunked", "/head-interim", "/204-chunked"}
+GOOD = {path: case for path, case in CASES.items() if case.body is not None and path not in BEYOND}
 #: http.client takes the end of the connection for the end of the head, so this one is none for it.
 CUT_SHORT = [path for path, case in CASES.items() if case.outcome == "reset" and path != "/head-cut"]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import time
-from email.utils import parsedate_to_datetime
 from typing import Final
+
+from maid_lab.engine.http.cookie_dates import cookie_date
 
 __all__ = ["CookieJar"]
 
@@ -26,6 +28,17 @@ class _Cookie:
 #: Cookies without an end by the header, host and path that they came with.
 _KNOWN: Final[dict[tuple[str, str, str], tuple[tuple[str, str, str], _Cookie]]] = {}
 _MOST_KNOWN: Final = 1024
+#: As large as user agents take one, name and value (RFC 6265, 6.1), and as many as they keep for a domain.
+_MOST_BYTES: Final = 4096
+_MOST_COOKIES: Final = 180
+_BLANK: Final = " \t"
+_SECONDS: Final = re.compile(r"-?[0-9]+")
+_LONGEST_AGE: Final = 11
+#: A moment that has passed and is not 0, which stands for none.
+_PAST: Final = 1.0
+_SECOND_LEVELS: Final = frozenset(
+    {"ac", "co", "com", "edu", "gob", "gov", "gv", "ltd", "mil", "ne", "net", "nom", "or", "org", "plc", "sch"}
+)
 
 
 class CookieJar:
@@ -53,35 +66,41 @@ class CookieJar:
             return
         pair, *attributes = header.split(";")
         name, separator, value = pair.partition("=")
-        name = name.strip()
-        if not separator or not name:
+        name, value = name.strip(_BLANK), value.strip(_BLANK)
+        if not separator or not name or len(name) + len(value) > _MOST_BYTES:
             return
-        cookie = _Cookie(name, value.strip().strip('"'), host.lower(), _default_path(path))
-        max_age_seen = False
-        for attribute in attributes:
-            key, _, text = attribute.partition("=")
-            key, text = key.strip().lower(), text.strip()
-            if key == "domain" and text and not self._take_domain(cookie, text, host.lower()):
-                return
-            if key == "path" and text.startswith("/"):
-                cookie.path = text
-            elif key == "secure":
-                cookie.secure = True
-            elif key == "max-age" and text.lstrip("-").isdigit():
-                cookie.expires = time.time() + int(text) if int(text) > 0 else 1.0
-                max_age_seen = True
-            elif key == "expires" and not max_age_seen:
-                cookie.expires = _timestamp(text)
-        key_of = (cookie.domain, cookie.path, name)
+        cookie = _Cookie(name, value, host.lower(), _default_path(path))
+        # The last of equal attributes counts (RFC 6265, 5.3).
+        given = {key.strip(_BLANK).lower(): text.strip(_BLANK) for key, _, text in (one.partition("=") for one in attributes)}
+        domain = given.get("domain", "").removeprefix(".").lower()
+        if domain and not _take_domain(cookie, domain, host.lower()):
+            return
+        if given.get("path", "").startswith("/"):
+            cookie.path = given["path"]
+        cookie.secure = "secure" in given
+        if not _keeps_its_promise(cookie, given):
+            return
+        cookie.expires = _expiry(given)
+        self._keep(cookie, header, host, path)
+
+    def _keep(self, cookie: _Cookie, header: str, host: str, path: str) -> None:
+        key = cookie.domain, cookie.path, cookie.name
         if cookie.expires and cookie.expires <= time.time():
-            self._cookies.pop(key_of, None)
-        else:
-            self._cookies[key_of] = cookie
-            if not cookie.expires:
-                # The same for all users that the server greets with the same words; cookies are never changed, so they can be shared.
-                if len(_KNOWN) >= _MOST_KNOWN:
-                    _KNOWN.clear()
-                _KNOWN[header, host, path] = key_of, cookie
+            self._cookies.pop(key, None)
+            return
+        if len(self._cookies) >= _MOST_COOKIES and key not in self._cookies:
+            self._make_room(cookie.domain)
+        self._cookies[key] = cookie
+        if not cookie.expires and len(self._cookies) < _MOST_COOKIES:
+            # The same for all users that the server greets with the same words; cookies are never changed, so they can be shared.
+            if len(_KNOWN) >= _MOST_KNOWN:
+                _KNOWN.clear()
+            _KNOWN[header, host, path] = key, cookie
+
+    def _make_room(self, domain: str) -> None:
+        """Forget the oldest cookie of a domain, else the oldest of all: a server that makes up names does not fill the memory."""
+        oldest = next((key for key in self._cookies if key[0] == domain), None) or next(iter(self._cookies))
+        del self._cookies[oldest]
 
     def header(self, *, host: str, path: str, secure: bool) -> str:
         """Return the Cookie header's value for a request, empty when no cookie matches; longer paths first (RFC 6265, 5.4)."""
@@ -100,18 +119,48 @@ class CookieJar:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in matching)
 
     def get(self, name: str) -> str | None:
-        """Return the value of the newest cookie with this name."""
-        values = [cookie.value for cookie in self._cookies.values() if cookie.name == name]
+        """Return the value of the newest cookie with this name, without the quotes that it may stand in."""
+        values = [cookie.value.strip('"') for cookie in self._cookies.values() if cookie.name == name]
         return values[-1] if values else None
 
-    @staticmethod
-    def _take_domain(cookie: _Cookie, text: str, host: str) -> bool:
-        domain = text.lstrip(".").lower()
-        if domain != host and (not host.endswith("." + domain) or "." not in domain or _is_address(host)):
-            return False  # a server may not set cookies for strangers, nor for a whole top-level domain
-        cookie.domain = domain
-        cookie.host_only = False
-        return True
+
+def _take_domain(cookie: _Cookie, domain: str, host: str) -> bool:
+    """Give a cookie its domain; returns False for that of a stranger, and for one that belongs to many."""
+    if domain != host:
+        if _is_address(host) or not host.endswith(f".{domain}") or _is_registry(domain):
+            return False
+    elif _is_address(host) or _is_registry(domain):
+        return True  # for this host alone (RFC 6265, 5.3, step 5)
+    cookie.domain = domain
+    cookie.host_only = False
+    return True
+
+
+def _is_registry(domain: str) -> bool:
+    """Whether names below a domain belong to strangers, as those below `org` and `co.uk` do.
+
+    The public suffix list changes weekly and is not carried along: this knows top-level domains, and the usual second levels of countries.
+    """
+    first, _, rest = domain.partition(".")
+    return not rest or (len(rest) == 2 and first in _SECOND_LEVELS)
+
+
+def _keeps_its_promise(cookie: _Cookie, given: dict[str, str]) -> bool:
+    """Whether a cookie is what the prefix of its name says (RFC 6265bis, 4.1.3)."""
+    prefix = cookie.name[:9].lower()
+    if prefix.startswith("__host-"):
+        return cookie.secure and cookie.host_only and not given.get("domain") and given.get("path") == "/"
+    return cookie.secure or prefix != "__secure-"
+
+
+def _expiry(given: dict[str, str]) -> float:
+    """Return when a cookie ends in seconds since 1970, 0 for one that lives as long as the session; Max-Age wins over Expires."""
+    age = given.get("max-age", "")
+    if _SECONDS.fullmatch(age):
+        # More digits than any clock has are a long time.
+        return _PAST if age.startswith("-") or not age.strip("0") else time.time() + int(age[:_LONGEST_AGE])
+    date = cookie_date(given["expires"]) if "expires" in given else None
+    return 0.0 if date is None else max(date, _PAST)
 
 
 def _default_path(path: str) -> str:
@@ -133,10 +182,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _timestamp(text: str) -> float:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return 0.0

@@ -6,6 +6,7 @@ dictionary look-up by the head's bytes replaces parsing. What is not in the cach
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import httptools
@@ -21,6 +22,8 @@ BAD_CHUNKS: Final = "the chunked body is malformed"
 _CACHE: Final[dict[bytes, Head]] = {}
 _CACHE_SIZE: Final = 512
 _CACHED_HEAD_BYTES: Final = 4096
+_FOLD: Final = re.compile(rb"[ \t]*\r\n[ \t]+")
+_LENGTH: Final = re.compile(rb"^content-length:[ \t]*(\d+)[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
@@ -107,7 +110,7 @@ def _parse(raw: bytes) -> Head:
     sink = _HeadSink()
     parser = httptools.HttpResponseParser(sink)
     try:
-        parser.feed_data(raw)
+        parser.feed_data(_tidied(raw))
     except httptools.HttpParserUpgrade:
         pass
     except httptools.HttpParserError as error:
@@ -119,6 +122,20 @@ def _parse(raw: bytes) -> Head:
     if len(lengths) > 1 or any(not value.isdigit() or len(value) > 18 for value in lengths):
         raise ValueError("the answer's Content-Length is not one number")
     return Head(parser.get_status_code(), tuple(sink.headers), version=version)
+
+
+def _tidied(raw: bytes) -> bytes:
+    """Return a head without what the standard lets pass and llhttp does not: folded lines, and a length that is said twice alike.
+
+    RFC 9112, 5.2: a folded line goes on behind a space; RFC 9110, 8.6: equal lengths are one.
+    """
+    start, _, lines = raw.partition(b"\r\n")
+    if _FOLD.search(lines) and lines[:1] not in (b" ", b"\t"):
+        lines = _FOLD.sub(b" ", lines)
+    lengths = _LENGTH.findall(lines)
+    if len(lengths) > 1 and len(set(lengths)) == 1:
+        lines = _LENGTH.sub(b"", lines, count=len(lengths) - 1)
+    return start + b"\r\n" + lines
 
 
 class _HeadSink:

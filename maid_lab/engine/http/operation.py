@@ -264,12 +264,13 @@ class HttpOperation:
             text = error.message if isinstance(error, MaidError) else str(error)
             self._end(connection, Outcome.PROTOCOL_ERROR, f"redirect: {text}", head.status, now, reusable=reusable)
             return
-        if self._authorizer is not None and request.origin is user.request.origin:
+        if self._authorizer is not None and not request.is_foreign:
             self._authorizer.sign(user, request)
         self._record(connection, Outcome.OK, "", head.status, now)
         if self._sticky and request.origin is not user.request.origin:
             user.base = user.shard.origins.root_of(request.origin)
             user.flat = None
+            request.is_foreign = False
         attempt = connection.attempt
         connection.release(reusable=reusable)
         self._dispatch(user, request, request.wire(user), intended=now, attempt=attempt, hops=hops + 1)
@@ -278,8 +279,7 @@ class HttpOperation:
         """Send the request again when the server only wants it signed; the challenge is a row of its own, as a redirect is."""
         user, hops = connection.user, connection.hops
         request: Request = user.request
-        is_own = not hops or (user.base is not None and user.base.origin is request.origin)
-        if self._authorizer is None or request.is_foreign or not is_own or hops > _MOST_CHALLENGES:
+        if self._authorizer is None or request.is_foreign or hops > _MOST_CHALLENGES:
             return False
         try:
             if not self._authorizer.challenged(user, request, head):

@@ -44,6 +44,8 @@ class Request:
         Request line and headers without the final empty line.
     tail : bytes
         Empty line and body.
+    headers : list of (str, str) or None
+        Those that it was made of, where they are others than the step's.
     is_authorized : bool
         Whether `authorize` was called.
     is_foreign : bool
@@ -52,7 +54,7 @@ class Request:
         Lower 64 bits of the id that its traceparent header carries, 0 for none.
     """
 
-    __slots__ = ("body", "is_authorized", "is_foreign", "lines", "method", "origin", "tail", "target", "trace_id")
+    __slots__ = ("body", "headers", "is_authorized", "is_foreign", "lines", "method", "origin", "tail", "target", "trace_id")
 
     def __init__(self, origin: Origin, method: str, target: str, lines: bytes, body: bytes) -> None:
         self.origin = origin
@@ -62,6 +64,7 @@ class Request:
         self.lines = lines
         self.trace_id = 0
         self.is_authorized = self.is_foreign = False
+        self.headers: list[tuple[str, str]] | None = None
         self.tail = b"\r\n" + body if body else b"\r\n"
 
     @classmethod
@@ -79,7 +82,15 @@ class Request:
         if jar is None or not len(jar):
             return self.lines + self.tail
         cookies = jar.header(host=self.origin.host, path=self.target, secure=self.origin.context is not None)
-        return self.lines + (f"Cookie: {cookies}\r\n".encode() if cookies else b"") + self.tail
+        if not cookies:
+            return self.lines + self.tail
+        # They go back as the bytes that they came as. The step's own stand in the same header: there may be only one (RFC 6265, 5.4).
+        lines, raw = self.lines, cookies.encode("latin-1", "replace")
+        at = lines.find(b"\r\nCookie: ")
+        if at < 0:
+            return b"%bCookie: %b\r\n%b" % (lines, raw, self.tail)
+        end = lines.index(b"\r\n", at + 2)
+        return b"%b; %b%b%b" % (lines[:end], raw, lines[end:], self.tail)
 
     def authorize(self, value: str) -> None:
         """Send this Authorization header, instead of one that was set before."""
@@ -112,12 +123,12 @@ class RequestTemplate:
         self._url = compile_value(step.url)
         self._params = compile_value(dict(step.params)) if len(dict(step.params)) == len(step.params) else _pairs(step.params)
         parts = MultipartBody(step.body.value, _text) if step.body is not None and step.body.kind == "multipart" else None
-        self._headers = [(name, compile_value(value)) for name, value in _headers(step, parts.content_type if parts is not None else "")]
-        self._cookies = [(name, compile_value(value)) for name, value in step.cookies]
+        headers = [(name, compile_value(value)) for name, value in _headers(step, parts.content_type if parts is not None else "")]
+        self._headers = headers + _cookie_header([(name, compile_value(value)) for name, value in step.cookies])
         self._body = _body(step) if parts is None else parts.constant or parts
-        varying = [self._url, self._params, self._body, *(value for _, value in self._headers + self._cookies)]
+        varying = [self._url, self._params, self._body, *(value for _, value in self._headers)]
         self.is_constant = not (step.trace or any(callable(part) for part in varying))
-        self._pieces = _pieces(self._headers + _cookie_header(self._cookies))
+        self._pieces = _pieces(self._headers)
         self._has_host = any(name.lower() == "host" for name, _ in self._headers)
         #: Whether the URL says no host, as far as the recipe says it: an expression at its beginning may give any.
         text = step.url.partition("{{")[0]
@@ -188,12 +199,14 @@ class RequestTemplate:
         headers += [(name, value) for name, value in added if value]
         request = Request.of(base.origin, method, _target(url), headers, body)
         request.is_foreign = base.origin is not home
+        request.headers = headers
         return request
 
     def follow(self, user: VirtualUser, request: Request, status: int, location: str) -> Request:
         """Return the request that a redirect asks for.
 
-        GET replaces POST for 301 and 302, and any method but HEAD for 303 (Fetch standard, HTTP-redirect fetch).
+        GET replaces POST for 301 and 302, and any method but HEAD for 303; once on another host, no credentials of the step are sent any more
+        (Fetch standard, HTTP-redirect fetch).
         """
         step = self._step
         base = user.shard.origins.base(urljoin(request.url, location), self._route)
@@ -201,10 +214,15 @@ class RequestTemplate:
         becomes_get = (status in (301, 302) and request.method == "POST") or (status == 303 and request.method not in ("GET", "HEAD"))
         method = "GET" if becomes_get else request.method
         dropped = {"content-type", "content-length"} if becomes_get else set()
-        if base.origin is not request.origin:
+        is_foreign = request.is_foreign or base.origin is not request.origin
+        if is_foreign:
             dropped |= _PRIVATE
-        headers = [(name, _header_value(name, _value(value, user.scope))) for name, value in self._headers if name.lower() not in dropped]
+        given = request.headers if request.headers is not None else self._headers
+        headers = [(name, _header_value(name, _value(value, user.scope))) for name, value in given if name.lower() not in dropped]
         following = Request.of(base.origin, method, target, headers, b"" if becomes_get else request.body)
+        following.is_foreign = is_foreign
+        if request.headers is not None:
+            following.headers = headers
         if step.trace:
             following.trace_id, header = user.shard.next_trace()
             following.lines += header.encode()
@@ -265,7 +283,8 @@ def _headers(step: HttpStep, content_type: str) -> list[tuple[str, str]]:
         defaults.append(("Authorization", _authorization(step.auth)))
     if step.reuse == "none":
         defaults.append(("Connection", "close"))
-    return [*step.headers, *((name, value) for name, value in defaults if name.lower() not in given)]
+    own = [("Cookie" if name.lower() == "cookie" else name, value) for name, value in step.headers]
+    return [*own, *((name, value) for name, value in defaults if name.lower() not in given)]
 
 
 def _authorization(auth: tuple[str, ...]) -> str:

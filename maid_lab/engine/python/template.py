@@ -121,11 +121,14 @@ class CodeTemplate:
         origin: Origin = user.shard.origins.base(url, self._route).origin
         becomes_get = (status in (301, 302) and request.method == "POST") or (status == 303 and request.method not in ("GET", "HEAD"))
         dropped = {"content-type", "content-length"} if becomes_get else set()
-        if origin is not request.origin:
-            dropped |= {"authorization", "cookie", "host"}
+        is_foreign = request.is_foreign or origin is not request.origin
+        if is_foreign:
+            dropped |= wire._PRIVATE
         headers = [(name, value) for name, value in values.headers if name.lower() not in dropped]
         method, body = ("GET", b"") if becomes_get else (request.method, request.body)
-        return Request.of(origin, method, wire._target(url), headers, body)
+        following = Request.of(origin, method, wire._target(url), headers, body)
+        following.is_foreign = is_foreign
+        return following
 
     def _locate(self, user: Any, url: str) -> tuple[Origin, str]:
         origins = user.shard.origins

@@ -119,3 +119,15 @@ def test_bytes_behind_the_last_chunk_are_noticed() -> None:
 def test_malformed_chunks_are_an_error(wire: bytes) -> None:
     with pytest.raises(ValueError, match="chunked"):
         Chunks(keep=False).feed(wire)
+
+
+def test_folded_lines_go_on_behind_a_space_and_equal_lengths_are_one() -> None:
+    head = head_of("HTTP/1.1 200 OK", "X-Long: one ", "\t two", " three", "content-length: 3", "Content-Length:3", "X-Last: l")
+    assert (head.get(b"x-long"), head.get(b"x-last"), head.length) == (b"one two three", b"l", 3)
+    assert [name for name, _ in head.headers].count(b"content-length") == 1
+
+
+@pytest.mark.parametrize("line", [" X-A: 1", "Content-Length: 3, 3", "Transfer-Encoding: chunked\r\nContent-Length: 3", " "])
+def test_what_could_be_read_in_two_ways_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match="answer"):
+        head_of("HTTP/1.1 200 OK", line, "X-Last: l")
