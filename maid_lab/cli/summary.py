@@ -92,6 +92,9 @@ def _print_tables(console: Console, summary: Mapping[str, Any]) -> None:
         if rows:
             console.print()
             console.print(_table(title, rows, total=overall if title == "requests" else None))
+    if streams := summary.get("streams", ()):
+        console.print()
+        console.print(_streams(streams))
     if any(row.get(_PERCENTILES["p75"]) is not None for row in requests):
         console.print()
         console.print(_percentiles([*requests, *([overall] if overall and len(requests) > 1 else ())]))
@@ -108,6 +111,20 @@ def _phase(phase: Mapping[str, Any]) -> str:
         return f"{phase['start_s']:.1f} s {clean(phase['what'])}"
     users = f"{count(phase['users_from'])} → {count(phase['users_to'])} users"
     return f"{phase['what']} {phase['start_s']:.1f} to {phase['end_s']:.1f} s, {users}"
+
+
+def _streams(rows: Sequence[Mapping[str, Any]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("streams", overflow="fold")
+    for head in ("count", "messages", "rate", "first p50", "first p95", "gap p50", "gap p95", "gap p99"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        times = [row["first"][key] for key in ("p50_ms", "p95_ms")] + [row["gap"][key] for key in ("p50_ms", "p95_ms", "p99_ms")]
+        table.add_row(Text(clean(row["name"])), count(row["streams"]), count(row["messages"]), rate(row["rate"]), *map(milliseconds, times))
+    return table
 
 
 def _percentiles(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from maid_lab.analysis.capacity import Capacity
+    from maid_lab.analysis.streams import StreamStats
     from maid_lab.analysis.summary_values import Summary
     from maid_lab.analysis.verdict import Judgement
     from maid_lab.model.plan import Plan
@@ -46,15 +47,17 @@ class ReportContent:
     judgement: Judgement
     command: str
     capacity: Capacity | None = None
+    streams: tuple[StreamStats, ...] = ()
     views: Views = _NO_VIEWS
     shown: Shown = _NOTHING_ASKED.shown
 
     def summary_json(self) -> dict[str, Any]:
-        """Return the summary as JSON data, with what a search for capacity found and the course of the run."""
+        """Return the summary as JSON data, with what a search for capacity found, the course of the run and its streams."""
         return {
             **self.summary.to_json(),
             "capacity": None if self.capacity is None else self.capacity.to_json(),
             "phases": [phase.to_json() for phase in self.phases],
+            "streams": [row.to_json() for row in self.streams],
         }
 
     @property
@@ -89,6 +92,7 @@ def gather(run: RunRecordLike, files: RunFiles, plan: Plan, *, command: str = ""
         What it says besides.
     """
     from maid_lab.analysis.capacity import capacity_of
+    from maid_lab.analysis.streams import stream_stats
     from maid_lab.analysis.summary import APDEX_T_MS, summarise
     from maid_lab.analysis.verdict import judge
 
@@ -105,6 +109,7 @@ def gather(run: RunRecordLike, files: RunFiles, plan: Plan, *, command: str = ""
         judgement=judge(thresholds, files.requests, plan=plan, series=files.series or None, events=files.events, **rows),
         command=command or _command(plan),
         capacity=capacity_of(files.requests, files.log, plan=plan),
+        streams=stream_stats(files.requests, files.events, plan=plan),
         views=views_of(files, plan, choice, summary=summary.to_json(), label=run_label(columns)),
         shown=choice.shown,
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from maid_lab.analysis.phases import PhaseSpan
+    from maid_lab.analysis.streams import StreamStats
     from maid_lab.analysis.summary_values import GroupStats, Summary
     from maid_lab.analysis.verdict import ThresholdResult
     from maid_lab.services.reports.content import ReportContent
@@ -71,6 +72,7 @@ def markdown_report(content: ReportContent) -> str:
         lines += ["| | threshold | observed | note |", "| --- | --- | ---: | --- |", *map(_threshold_line, content.judgement.results), ""]
     lines += [
         *_stats_lines("request", (*content.summary.requests, content.summary.overall)),
+        *_stream_lines(content.streams),
         *(_stats_lines("transaction", content.summary.transactions) if content.shown.transactions else ()),
         *(_stats_lines("scenario", content.summary.scenarios) if content.shown.scenarios else ()),
         *(_code_lines(content.summary) if content.shown.status_codes else ()),
@@ -114,6 +116,24 @@ def _stats_lines(first: str, rows: Sequence[GroupStats]) -> list[str]:
             f"| {_plain(row.name)} | {count(row.count)} | {percent(row.error_rate)} | {rate(row.rate)} | {milliseconds(row.times.p50)} "
             f"| {milliseconds(row.times.p95)} | {milliseconds(row.times.p99)} | {milliseconds(row.times.max)} |"
             for row in rows
+        ),
+        "",
+    ]
+
+
+def _stream_lines(streams: Sequence[StreamStats]) -> list[str]:
+    if not streams:
+        return []
+    columns = (
+        "| stream | streams | messages | messages/s | first p50 ms | first p95 ms | first p99 ms | gap p50 ms | gap p95 ms | gap p99 ms |"
+    )
+    return [
+        f"{columns}\n{'| --- ' + '| ---: ' * 9}|",
+        *(
+            f"| {_plain(row.name)} | {count(row.streams)} | {count(row.messages)} | {rate(row.rate)} | "
+            + " | ".join(milliseconds(value) for times in (row.first, row.gap) for value in (times.p50, times.p95, times.p99))
+            + " |"
+            for row in streams
         ),
         "",
     ]

@@ -67,6 +67,7 @@ def html_report(content: ReportContent) -> str:
         max_rows=MAX_TABLE_ROWS,
         shown=content.shown,
         phases=content.phases,
+        streams=content.streams,
         policy=_POLICY,
         version=__version__,
     )
