@@ -18,6 +18,7 @@ from maid_lab.services.bus import TEST_COMPLETED, TEST_STARTED
 from maid_lab.services.housekeeping import keep_bounds
 from maid_lab.services.logs.choice import LogChoice
 from maid_lab.services.logs.running import LogWriter
+from maid_lab.services.outputs import write_outputs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -305,6 +306,7 @@ class RunService:
             await _finish_logs(live)
             counted = None if live.keeps_rows else live.supervisor.status
             live.record = await asyncio.to_thread(self._archive.finish, live.record, live.plan, end, counted=counted)
+            await asyncio.to_thread(write_outputs, self._archive.home, live.record)
             await asyncio.to_thread(keep_bounds, self._archive.home, self._settings)
             self._finished[live.record.id] = live.record
             self._bus.publish(TEST_COMPLETED, _completed(live.record))

@@ -15,7 +15,7 @@ from tests.benchmarks.install import install_peers
 from tests.benchmarks.journey import journey
 from tests.benchmarks.kill_switch import kill_switch
 from tests.benchmarks.maid import Maid
-from tests.benchmarks.many_users import many_users
+from tests.benchmarks.many_users import many_python_users, many_users
 from tests.benchmarks.memory import memory
 from tests.benchmarks.open_model import open_model
 from tests.benchmarks.pinned import CLIENT, TARGET, Failed
@@ -43,6 +43,7 @@ BENCHMARKS: Final[dict[str, Callable[[Context], Table]]] = {
     "percentiles": percentiles,
     "open-model": open_model,
     "many-users": many_users,
+    "many-python-users": many_python_users,
     "first-request": first_request,
     "import": import_time,
     "kill-switch": kill_switch,

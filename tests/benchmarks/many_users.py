@@ -14,17 +14,19 @@ from tests.benchmarks.maid import is_sent
 from tests.support.processes import command, descendants
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from tests.benchmarks.harness import Context
     from tests.benchmarks.maid import Run
 
-__all__ = ["many_users"]
+__all__ = ["many_python_users", "many_users"]
 
 USERS: Final = 10_000
 HOLD_S: Final = 15
 STARTED_LIMIT_S: Final = 10.0
 BYTES_LIMIT: Final = 10 * 1024
+PYTHON_BYTES_LIMIT: Final = 10 * 1024
 CPU_LIMIT: Final = 0.95
 
 _RECIPE: Final = """
@@ -39,6 +41,18 @@ scenarios:
     steps:
       - get: /
       - think: 1s
+"""
+
+
+#: The same in Python: each user is an asyncio Task.
+_SCENARIO: Final = """
+import maid_lab
+
+
+@maid_lab.scenario
+async def get(user):
+    await user.get("/")
+    await user.think(1)
 """
 
 
@@ -83,11 +97,19 @@ class _Watch:
 
 
 def many_users(context: Context) -> Table:
-    """Return the table; the memory of a user is what the worker has above a worker with one user."""
-    title = f"{USERS:,} users with a second of thought"
+    """Return the table for a recipe; the memory of a user is what the worker has above a worker with one user."""
+    return _table(context, f"{USERS:,} users with a second of thought", _run, BYTES_LIMIT)
+
+
+def many_python_users(context: Context) -> Table:
+    """Return the table for a scenario in Python."""
+    return _table(context, f"{USERS:,} users of a scenario in Python with a second of thought", _run_python, PYTHON_BYTES_LIMIT)
+
+
+def _table(context: Context, title: str, run_users: Callable[..., tuple[_Watch, Run]], limit: int) -> Table:
     say(title)
-    empty, _ = _run(context, users=1, hold_s=4)
-    full, run = _run(context, users=USERS, hold_s=HOLD_S)
+    empty, _ = run_users(context, users=1, hold_s=4)
+    full, run = run_users(context, users=USERS, hold_s=HOLD_S)
     started_s, failed = _all_started_s(run)
     each = (full.peak_bytes - empty.peak_bytes) / USERS
     busy = full.busiest()
@@ -101,7 +123,7 @@ def many_users(context: Context) -> Table:
                 met=started_s <= STARTED_LIMIT_S and not failed,
                 note=f"{failed} failed",
             ),
-            Line(name="memory of a user", value=f"{each / 1024:.1f} KiB", figure=f"≤ {BYTES_LIMIT / 1024:g} KiB", met=each <= BYTES_LIMIT),
+            Line(name="memory of a user", value=f"{each / 1024:.1f} KiB", figure=f"≤ {limit / 1024:g} KiB", met=each <= limit),
             Line(name="CPU", value=f"{busy:.0%} of a core", figure=f"≤ {CPU_LIMIT:.0%}", met=busy <= CPU_LIMIT),
         ),
     )
@@ -110,6 +132,13 @@ def many_users(context: Context) -> Table:
 def _run(context: Context, *, users: int, hold_s: int) -> tuple[_Watch, Run]:
     with _Watch() as watch:
         run = context.maid.run(_RECIPE.format(url=context.server.plain.rstrip("/"), users=users, hold=hold_s))
+    return watch, run
+
+
+def _run_python(context: Context, *, users: int, hold_s: int) -> tuple[_Watch, Run]:
+    flags = ("--host", context.server.plain.rstrip("/"), "--users", str(users), "--run-time", f"{hold_s}s")
+    with _Watch() as watch:
+        run = context.maid.run(_SCENARIO, flags=flags, suffix=".py")
     return watch, run
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 from maid_lab.engine.python.answer import Answer
 from maid_lab.engine.python.call import Call, LaneWaiter
 from maid_lab.engine.python.user import LeaveIteration
-from maid_lab.engine.users.ops import think_seconds
+from maid_lab.engine.users.ops import think_time
 from maid_lab.model.rows import Outcome
 
 if TYPE_CHECKING:
@@ -361,7 +361,7 @@ class User:
             uniform, normal or exponential, as in recipes.
         """
         engine = self._engine
-        seconds = think_seconds(float(low), float(low if high is None else high), dist if high is not None else "constant", engine.rng)
+        seconds = think_time(engine, float(low), float(low if high is None else high), dist if high is not None else "constant")
         if engine.leaving_now or engine.is_cut:
             raise asyncio.CancelledError
         lane = engine.lane()

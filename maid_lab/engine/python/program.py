@@ -109,7 +109,8 @@ class PythonProgram(Program):
 
     def _begin(self, user: Any) -> None:
         super()._begin(user)
-        user.rows = {key: user.scope.data[name] for name, key in self._keys.items()}
+        if self._keys or user.rows:
+            user.rows = {key: user.scope.data[name] for name, key in self._keys.items()}
 
     def _body(self, user: Any) -> Script:
         if self._parts is not None and self._order is not None:
@@ -140,10 +141,8 @@ class PythonProgram(Program):
         """
         if self._starting is None:
             return
-        for name, feed in self._feeds:
-            row = feed.row_ahead(user)
-            if row is not None:
-                user.rows[self._keys[name]] = row
+        ahead = ((self._keys[name], feed.row_ahead(user)) for name, feed in self._feeds)
+        user.rows = {key: row for key, row in ahead if row is not None}
         end = yield self._starting
         if end is not None:
             raise end if isinstance(end, EndUser) else EndUser

@@ -31,6 +31,7 @@ __all__ = ["CodeUser", "Lane", "LeaveIteration", "Run"]
 #: A row that the code has not changed for this long is written: live figures are not to wait for a user that sleeps.
 _WRITE_AFTER_NS: Final = 1_000_000_000
 _MOST_TEXT: Final = 300
+_NO_ROWS: Final[dict[str, Any]] = {}
 
 
 class LeaveIteration(Exception):
@@ -120,7 +121,7 @@ class CodeUser(VirtualUser):
         self.values: Values | None = None
         self.holder: Any = None
         self.section = "scenario"
-        self.rows: dict[str, Any] = {}
+        self.rows: dict[str, Any] = _NO_ROWS
         self.is_cut = False
         self.is_over = False
         self.is_iterating = False

@@ -103,6 +103,7 @@ class WorkerContext:
         self._bases = [(self.origins.base(target.base_url), target.weight) for target in plan.targets if target.weight > 0]
         self._base_order = [index for index, (_, weight) in enumerate(self._bases) for _ in range(weight)]
         self._sequences: dict[str, int] = {}
+        self._run_values = _RunValues(self)
         self._traces = 0
         self._trace_root = hashlib.sha256(run_id.encode()).hexdigest()[:16]
         self._made_labels: dict[int, Label] = {}
@@ -145,8 +146,8 @@ class WorkerContext:
     # ---- what expressions and requests draw from
 
     def run_values(self) -> dict[str, Any]:
-        """Return `run.id` and `run.elapsed`, which is the time since the start in seconds whenever it is read."""
-        return _RunValues(self)
+        """Return `run.id` and `run.elapsed`, which is the time since the start in seconds whenever it is read; all users have the same."""
+        return self._run_values
 
     def next_in(self, name: str) -> int:
         """Return the next number of a sequence; no other worker gives the same."""
