@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import ipaddress
 import socket
-import ssl
 from itertools import cycle
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from maid_lab.engine.http.tls import client_context
 from maid_lab.model.errors import InvalidInput, Refused
 from maid_lab.model.plan import Route
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable
 
     from maid_lab.model.plan import Target, Tls
@@ -215,15 +216,7 @@ class Origins:
     def _context(self, tls: Tls, *, is_http2: bool) -> ssl.SSLContext:
         context = self._contexts.get((tls, is_http2))
         if context is None:
-            context = ssl.create_default_context(cafile=tls.ca or None)
-            if not tls.verify:
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            if tls.cert:
-                context.load_cert_chain(tls.cert, tls.key or None)
-            # Both, so that a server without HTTP/2 chooses the other and is told apart from a broken one.
-            context.set_alpn_protocols(["h2", "http/1.1"] if is_http2 else ["http/1.1"])
-            self._contexts[tls, is_http2] = context
+            context = self._contexts[tls, is_http2] = client_context(tls, is_http2=is_http2)
         return context
 
 

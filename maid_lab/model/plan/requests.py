@@ -25,13 +25,14 @@ Value = Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """How TLS connections are made; paths are absolute."""
+    """How TLS connections are made; paths are absolute, `min_version` is 1.2, 1.3 or empty for what the machine allows."""
 
     verify: bool = True
     ca: str = ""
     cert: str = ""
     key: str = ""
     server_name: str = ""
+    min_version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from maid_lab.model import plan as out
 from maid_lab.model.nearest import did_you_mean
 from maid_lab.model.planning.addresses import is_ip
+from maid_lab.model.planning.certificates import certificate_problem
 from maid_lab.model.planning.checks import plan_check, plan_extract
 from maid_lab.model.planning.context import Context, PlanningError
 from maid_lab.model.planning.files import file_below
@@ -30,6 +31,7 @@ __all__ = ["RequestPlanner"]
 _TOKEN_S: Final = 30.0
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_TLS_VERSIONS: Final = ("", "1.2", "1.3")
 _STATUS: Final = re.compile(r"[1-5](?:xx|\d\d)")
 _OUTCOMES: Final = tuple(outcome.word for outcome in Outcome if outcome.is_sent and outcome is not Outcome.OK)
 
@@ -276,7 +278,15 @@ class RequestPlanner:
             self._context.add("W313", "certificates are not checked", "Give ca: FILE instead of verify: false.", place)
         ca, cert, key = (self._file_of(getattr(tls, name), f"{place}/{name}") for name in ("ca", "cert", "key"))
         name = self._context.value(tls.server_name, str, f"{place}/server_name") if tls.server_name else ""
-        return out.Tls(verify=tls.verify, ca=ca, cert=cert, key=key, server_name=name)
+        version = self._context.value(tls.min_version, str, f"{place}/min_version") if tls.min_version else ""
+        if version not in _TLS_VERSIONS:
+            self._context.add("E104", f"TLS {version} cannot be a minimum", "Write '1.2' or '1.3'.", f"{place}/min_version")
+        found = out.Tls(verify=tls.verify, ca=ca, cert=cert, key=key, server_name=name, min_version=version)
+        problem = certificate_problem(found)
+        if problem is not None:
+            field, text, hint = problem
+            self._context.add("E104", text, hint, f"{place}/{field}")
+        return found
 
     def _proxy(self, given: str | None, place: str) -> str:
         """Return the address of a proxy: only what stands before its host may come from secrets."""

@@ -74,6 +74,7 @@ class TlsOptions(Node):
     cert: Template | None = None
     key: Template | None = None
     server_name: Template | None = None
+    min_version: Template | None = None
 
 
 class Defaults(Node):

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
+from cryptography.hazmat.primitives import serialization
 
 from maid_lab.model.plan import Body, Check, EventStream, HttpStep, Retry, Route, Timeouts, Tls, WaitForStep
 from maid_lab.model.planner import PlanResult, make_plan
@@ -142,10 +144,39 @@ def test_what_is_wrong_or_not_run_yet_is_told_at_its_place(tmp_path: Path, step:
 
 def test_files_are_named_by_their_absolute_path(tmp_path: Path) -> None:
     (tmp_path / "body.bin").write_bytes(b"x")
-    (tmp_path / "ca.pem").write_bytes(b"x")
-    found = request("post: {url: /, body_file: body.bin, tls: {ca: ca.pem, server_name: a.test}}", base_dir=tmp_path)
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    found = request("post: {url: /, body_file: body.bin, tls: {ca: ca.pem, server_name: a.test, min_version: 1.3}}", base_dir=tmp_path)
     assert found.body == Body(kind="file", value=str(tmp_path / "body.bin"))
-    assert found.tls == Tls(ca=str(tmp_path / "ca.pem"), server_name="a.test")
+    assert found.tls == Tls(ca=str(tmp_path / "ca.pem"), server_name="a.test", min_version="1.3")
+
+
+@pytest.mark.parametrize(
+    ("tls", "field", "said"),
+    [
+        ("{ca: text.pem}", "ca", "text.pem holds no certificate in PEM form"),
+        ("{cert: text.pem}", "cert", "text.pem holds no certificate in PEM form"),
+        ("{cert: cert.pem}", "cert", "cert.pem holds no private key"),
+        ("{cert: cert.pem, key: text.pem}", "key", "text.pem holds no private key"),
+        ("{cert: cert.pem, key: other.pem}", "key", "other.pem is not the key of cert.pem"),
+        ("{cert: cert.pem, key: locked.pem}", "key", "the key in locked.pem has a password"),
+        ("{key: other.pem}", "key", "a key without a certificate is of no use"),
+        ("{min_version: 1.1}", "min_version", "TLS 1.1 cannot be a minimum"),
+    ],
+)
+def test_files_for_tls_that_cannot_be_used_are_told_before_the_run(tmp_path: Path, tls: str, field: str, said: str) -> None:
+    authority = trustme.CA()
+    one, other = authority.issue_cert("a@a.test"), authority.issue_cert("b@a.test")
+    (tmp_path / "text.pem").write_text("no certificate")
+    one.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    other.private_key_pem.write_to_path(str(tmp_path / "other.pem"))
+    key = serialization.load_pem_private_key(one.private_key_pem.bytes(), None)
+    locked = serialization.BestAvailableEncryption(b"word")
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
+    (tmp_path / "locked.pem").write_bytes(pem)
+    (found,) = [item for item in result(f"get: {{url: /, tls: {tls}}}", base_dir=tmp_path).diagnostics if item.severity == "error"]
+    assert (found.code, found.pointer, found.message) == ("E104", f"/scenarios/0/steps/0/get/tls/{field}", said)
+    assert found.hint
+    assert found.line
 
 
 def test_what_is_wrong_in_a_default_of_the_target_is_told_once() -> None:
