@@ -75,15 +75,18 @@ async def run_when_told(lab: Lab, request: RunRequest, flags: dict[str, Any], *,
             loop.remove_signal_handler(number)
         lab.desk.waiting = None
         await lab.door.close()
-    await _report(lab, records, flags["report_file"] or [], choice)
+    await _report(lab, records, flags, choice)
     return INTERRUPTED if interrupts.count else codes[-1]
 
 
-async def _report(lab: Lab, records: list[RunRecord], files: list[Any], choice: ViewChoice) -> None:
+async def _report(lab: Lab, records: list[RunRecord], flags: dict[str, Any], choice: ViewChoice) -> None:
     """Write the reports of the last run."""
     from maid_lab.cli.reports import write_reports
 
-    for path in await write_reports(lab, records[-1], files, choice=choice) if records else ():
+    if not records:
+        return
+    files, printed = flags["report_file"] or [], flags["pdf_print_html"]
+    for path in await write_reports(lab, records[-1], files, choice=choice, printed=printed):
         sys.stderr.write(f"report: {path}\n")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 __all__ = [
     "SHOWN_SETTINGS", "NoErrorSummary", "NoGranularReport", "NoMetrics", "NoPrintMetrics", "NoResetMetrics", "NoScenarioMetrics", "NoStatusCodes",
-    "NoTransactionMetrics", "shown_settings",
+    "NoTransactionMetrics", "PdfPrintHtml", "PdfScale", "PdfTimeout", "shown_settings",
 ]  # fmt: skip
 
 
@@ -25,9 +26,29 @@ NoPrintMetrics = Annotated[bool, _switch("--no-print-metrics", "Print the verdic
 NoErrorSummary = Annotated[bool, _switch("--no-error-summary", "Leave the errors out of what is printed at the end.")]
 NoGranularReport = Annotated[bool, _switch("--no-granular-report", "Draw no lines by request name in the HTML report.")]
 
+PdfScale = Annotated[
+    float | None,
+    typer.Option(
+        "--pdf-scale", min=0.1, max=2.0, metavar="N", help="Size of what is printed in PDF reports; 0.8.", rich_help_panel="Output"
+    ),
+]
+PdfTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--pdf-timeout", min=10, max=600, metavar="SECS", help="Seconds after which printing is given up; 60.", rich_help_panel="Output"
+    ),
+]
+PdfPrintHtml = Annotated[
+    Path | None,
+    typer.Option(
+        "--pdf-print-html", metavar="FILE", help="Write the page for paper that PDF reports are printed from.", rich_help_panel="Output"
+    ),
+]
+
 #: Flags that are settings of the same name.
 SHOWN_SETTINGS: Final = (
-    "no_metrics",     "no_transaction_metrics", "no_scenario_metrics", "no_status_codes", "no_print_metrics", "no_error_summary", "no_granular_report",
+    "no_metrics", "no_transaction_metrics", "no_scenario_metrics", "no_status_codes", "no_print_metrics", "no_error_summary",
+    "no_granular_report", "pdf_scale", "pdf_timeout",
 )  # fmt: skip
 
 

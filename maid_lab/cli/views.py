@@ -33,6 +33,7 @@ async def choice_of(lab: Lab) -> ViewChoice:
     InvalidInput, Missing
         If the baseline cannot be read or is not there.
     """
+    from maid_lab.services.reports.pdf import Printing
     from maid_lab.services.reports.shown import Shown
     from maid_lab.services.reports.views import ViewChoice
 
@@ -41,7 +42,12 @@ async def choice_of(lab: Lab) -> ViewChoice:
         from maid_lab.services.baselines import find_side
 
         baseline = await find_side(lab.history, lab.settings.baseline_file)
-    return ViewChoice(co_mitigation=lab.settings.co_mitigation, baseline=baseline, shown=Shown.of(lab.settings))
+    return ViewChoice(
+        co_mitigation=lab.settings.co_mitigation,
+        baseline=baseline,
+        shown=Shown.of(lab.settings),
+        printing=Printing(scale=lab.settings.pdf_scale, timeout_s=lab.settings.pdf_timeout),
+    )
 
 
 def views_json(lab: Lab, record: RunRecord, choice: ViewChoice) -> dict[str, Any]:

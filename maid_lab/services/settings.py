@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     no_print_metrics: bool = Field(default=False, description="Print the verdict at the end of a run, and no tables.")
     no_error_summary: bool = Field(default=False, description="Leave the errors out of what is printed at the end of a run.")
     no_granular_report: bool = Field(default=False, description="Draw no lines by request name in the HTML report.")
+    pdf_scale: float = Field(default=0.8, ge=0.1, le=2.0, description="Size of what is printed in PDF reports, 0.1 to 2.")
+    pdf_timeout: float = Field(default=60.0, ge=10, le=600, description="Seconds after which printing a PDF report is given up, 10 to 600.")
     baseline_file: str = Field(
         default="", description="What runs are compared with: a JSON report, a run id, `last` or a tag. Empty compares with nothing."
     )

@@ -20,6 +20,8 @@ VALUES: dict[str, tuple[Any, Any, Any, Any]] = {
     "request_body": (True, False, True, False),
     "no_debug_body": (True, False, True, False),
     **{f"no_{name}": (True, False, True, False) for name in SHOWN},
+    "pdf_scale": (0.1, 0.5, 1.0, 2.0),
+    "pdf_timeout": (10.0, 20.0, 30.0, 600.0),
     "running_metrics": (1.0, 2.0, 3.0, 4.0),
     "baseline_file": ("a", "b", "c", "d"),
     "co_mitigation": ("average", "minimum", "maximum", "disabled"),

@@ -17,6 +17,9 @@ from maid_lab.cli.metric_options import (
     NoScenarioMetrics,
     NoStatusCodes,
     NoTransactionMetrics,
+    PdfPrintHtml,
+    PdfScale,
+    PdfTimeout,
     shown_settings,
 )
 from maid_lab.cli.options import BaselineFile, CoMitigation, RunRef
@@ -124,14 +127,17 @@ def report(
     no_scenario_metrics: NoScenarioMetrics = False,
     no_status_codes: NoStatusCodes = False,
     no_granular_report: NoGranularReport = False,
+    pdf_print_html: PdfPrintHtml = None,
+    pdf_scale: PdfScale = None,
+    pdf_timeout: PdfTimeout = None,
 ) -> int:
     """Write the report of a run; without --output as HTML into the run's folder."""
     settings = {"co_mitigation": co_mitigation, "baseline_file": baseline_file} | shown_settings(dict(locals()))
     from maid_lab.cli.loop import run_async
     from maid_lab.cli.reports import check_files
 
-    check_files(output or [])
-    for path in run_async(_report(run, output or [], settings, whole=no_reset_metrics)):
+    check_files(output or [], pdf_print_html)
+    for path in run_async(_report(run, output or [], settings, whole=no_reset_metrics, printed=pdf_print_html)):
         sys.stdout.write(f"{path}\n")
     return 0
 
@@ -176,10 +182,17 @@ async def _one(reference: str, settings: dict[str, Any], *, whole: bool) -> tupl
         return record, await asyncio.to_thread(views_json, lab, record, choice), choice.shown
 
 
-async def _report(reference: str, files: list[Path], settings: dict[str, Any], *, whole: bool) -> list[Path]:
+async def _report(reference: str, files: list[Path], settings: dict[str, Any], *, whole: bool, printed: Path | None) -> list[Path]:
     from maid_lab.cli.reports import write_reports
     from maid_lab.cli.views import choice_of
     from maid_lab.lab import Lab
 
     async with Lab.open(flags=settings) as lab:
-        return await write_reports(lab, await lab.history.find(reference), files or [None], choice=await choice_of(lab), whole=whole)
+        return await write_reports(
+            lab,
+            await lab.history.find(reference),
+            files or ([] if printed else [None]),
+            choice=await choice_of(lab),
+            whole=whole,
+            printed=printed,
+        )

@@ -34,6 +34,9 @@ from maid_lab.cli.metric_options import (
     NoScenarioMetrics,
     NoStatusCodes,
     NoTransactionMetrics,
+    PdfPrintHtml,
+    PdfScale,
+    PdfTimeout,
 )
 from maid_lab.cli.options import (
     AcceptInvalidCerts,
@@ -129,6 +132,9 @@ def run(
     no_print_metrics: NoPrintMetrics = False,
     no_error_summary: NoErrorSummary = False,
     no_granular_report: NoGranularReport = False,
+    pdf_print_html: PdfPrintHtml = None,
+    pdf_scale: PdfScale = None,
+    pdf_timeout: PdfTimeout = None,
     goose_log: GooseLog = None,
     goose_format: GooseFormat = None,
     log_level: LogLevel = 0,
@@ -175,7 +181,7 @@ async def _run(request: RunRequest, flags: dict[str, Any]) -> int:
     from maid_lab.services.logs.choice import LogChoice
 
     files = flags["report_file"] or []
-    check_files(files)
+    check_files(files, flags["pdf_print_html"])
     settings = {name: flags[name] for name in ("workers", "throttle_requests", "timeout", "co_mitigation", "baseline_file")}
     settings |= log_settings(flags) | shown_settings(flags)
     async with Lab.open(flags=settings) as lab:
@@ -193,7 +199,7 @@ async def _run(request: RunRequest, flags: dict[str, Any]) -> int:
             outcome = await run_to_end(lab, request, display=display, name=flags["name"] or "", tags=tuple(flags["tag"] or ()))
         views = await asyncio.to_thread(views_json, lab, outcome.record, choice)
         _tell(outcome, views, choice.shown, as_json=flags["as_json"])
-        for path in await write_reports(lab, outcome.record, files, choice=choice):
+        for path in await write_reports(lab, outcome.record, files, choice=choice, printed=flags["pdf_print_html"]):
             sys.stderr.write(f"report: {path}\n")
         return outcome.exit_code
 

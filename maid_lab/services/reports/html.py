@@ -39,8 +39,14 @@ _VERDICTS: Final = {
 }
 
 
-def html_report(content: ReportContent) -> str:
-    """Render the report of a run as one self-contained HTML page."""
+def html_report(content: ReportContent, *, scale: float | None = None) -> str:
+    """Render the report of a run as one self-contained HTML page.
+
+    Parameters
+    ----------
+    scale : float, optional
+        Make it for paper, in this size: without a script, and with all tables open.
+    """
     template = _environment().get_template("report.html.j2")
     verdict = None if content.judgement.verdict is None else str(content.judgement.verdict)
     sign, word = _VERDICTS[verdict]
@@ -66,6 +72,7 @@ def html_report(content: ReportContent) -> str:
         command=content.command,
         max_rows=MAX_TABLE_ROWS,
         shown=content.shown,
+        scale=scale,
         phases=content.phases,
         streams=content.streams,
         policy=_POLICY,

@@ -12,6 +12,7 @@ from maid_lab.model.errors import InvalidInput
 from maid_lab.services.reports.content import ReportContent, RunRecordLike, gather
 from maid_lab.services.reports.exports import csv_report, json_report, junit_report, markdown_report
 from maid_lab.services.reports.html import html_report
+from maid_lab.services.reports.pdf import pdf_of
 from maid_lab.services.reports.run_files import RunFiles
 from maid_lab.services.reports.views import ViewChoice, Views, run_label, views_of
 
@@ -32,7 +33,7 @@ _WRITERS: Final[dict[str, Callable[[ReportContent], str]]] = {
 }
 
 #: Formats that can be written.
-FORMATS: Final = tuple(_WRITERS)
+FORMATS: Final = (*_WRITERS, "pdf")
 
 MEDIA_TYPES: Final = {
     "html": "text/html; charset=utf-8",
@@ -40,11 +41,21 @@ MEDIA_TYPES: Final = {
     "csv": "text/csv; charset=utf-8",
     "md": "text/markdown; charset=utf-8",
     "junit": "application/xml",
+    "pdf": "application/pdf",
 }
 
 _NOTHING_ASKED: Final = ViewChoice()
 
-_SUFFIXES: Final = {".html": "html", ".htm": "html", ".json": "json", ".csv": "csv", ".md": "md", ".markdown": "md", ".xml": "junit"}
+_SUFFIXES: Final = {
+    ".html": "html",
+    ".htm": "html",
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "md",
+    ".markdown": "md",
+    ".xml": "junit",
+    ".pdf": "pdf",
+}
 
 
 class ReportService:
@@ -62,7 +73,7 @@ class ReportService:
         folder : Path
             The run's folder, with `requests.parquet`.
         format : str
-            One of `FORMATS`.
+            One of `FORMATS` but pdf, which is no text: of that the page that is printed.
         command : str
             The command line that repeats the run; made from the plan when empty.
         choice : ViewChoice
@@ -75,9 +86,10 @@ class ReportService:
         Missing
             If the run has no rows yet.
         """
-        if format not in _WRITERS:
+        if format not in FORMATS:
             raise InvalidInput(f"There is no report format {format!r}.", hint=f"Use one of {', '.join(FORMATS)}.")
-        return _WRITERS[format](gather(run, RunFiles.in_folder(folder), plan, command=command, choice=choice))
+        content = gather(run, RunFiles.in_folder(folder), plan, command=command, choice=choice)
+        return html_report(content, scale=choice.printing.scale) if format == "pdf" else _WRITERS[format](content)
 
     def without_warmup(self, record: RunRecord, folder: Path, plan: Plan) -> RunRecord:
         """Return the record of a run with a summary and verdict that count its warm-up too: other figures of the same rows.
@@ -124,8 +136,14 @@ class ReportService:
         """
         chosen = format or (format_of(path) if path is not None else "html")
         target = path or folder / f"report.{'xml' if chosen == 'junit' else chosen}"
-        _replace(target, self.render(run, folder, plan, format=chosen, command=command, choice=choice))
+        text = self.render(run, folder, plan, format=chosen, command=command, choice=choice)
+        _replace(target, pdf_of(text, choice.printing) if chosen == "pdf" else text.encode())
         return target
+
+    def write_for_print(self, run: RunRecordLike, folder: Path, plan: Plan, *, path: Path, choice: ViewChoice = _NOTHING_ASKED) -> Path:
+        """Write the HTML page that PDF reports are printed from, and return its path."""
+        _replace(path, self.render(run, folder, plan, format="pdf", choice=choice).encode())
+        return path
 
 
 def format_of(path: Path) -> str:
@@ -144,13 +162,13 @@ def format_of(path: Path) -> str:
         ) from None
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from maid_lab.services.reports.pdf import Printing
 from maid_lab.services.reports.shown import Shown
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ DISABLED = "disabled"
 
 
 _ALL: Final = Shown()
+_PRINTING: Final = Printing()
 
 #: The end of an id is random and enough to name a run.
 _ID_SHOWN: Final = 12
@@ -40,11 +42,14 @@ class ViewChoice:
         What the run is compared with.
     shown : Shown
         Which families of figures are shown.
+    printing : Printing
+        How PDF reports are printed.
     """
 
     co_mitigation: str = DISABLED
     baseline: Side | None = None
     shown: Shown = _ALL
+    printing: Printing = _PRINTING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

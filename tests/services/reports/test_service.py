@@ -9,7 +9,7 @@ from maid_lab.services.reports.service import FORMATS, MEDIA_TYPES, ReportServic
 from tests.analysis.rows import a_plan
 from tests.services.reports.runs import Record, realistic_run
 
-BEGINS = {"html": "<!doctype html>", "json": "{", "csv": "table,name", "md": "## ", "junit": "<?xml"}
+BEGINS = {"html": "<!doctype html>", "pdf": "%PDF-", "json": "{", "csv": "table,name", "md": "## ", "junit": "<?xml"}
 
 
 @pytest.fixture(scope="module")
@@ -17,11 +17,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return realistic_run(tmp_path_factory.mktemp("run"), rows=5000)[0]
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.browser] if name == "pdf" else []) for name in FORMATS])
 def test_each_format_is_written_as_one_whole_file(name: str, run: Path) -> None:
     path = ReportService().write(Record(), run, a_plan(duration_s=120), format=name)
     assert path.name == f"report.{'xml' if name == 'junit' else name}"
-    assert path.read_text(encoding="utf-8").lstrip().startswith(BEGINS[name])
+    assert path.read_bytes().lstrip().startswith(BEGINS[name].encode())
     assert not list(run.glob(".report*"))
 
 
@@ -35,7 +35,7 @@ def test_every_format_has_a_media_type() -> None:
 
 
 def test_an_unknown_format_or_suffix_is_refused_with_the_known_ones(run: Path) -> None:
-    with pytest.raises(InvalidInput, match="html, json, csv, md, junit"):
+    with pytest.raises(InvalidInput, match="html, json, csv, md, junit, pdf"):
         ReportService().render(Record(), run, a_plan(), format="docx")
     with pytest.raises(InvalidInput, match=r"\.html"):
         format_of(Path("report.docx"))
