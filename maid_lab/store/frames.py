@@ -68,8 +68,9 @@ class FrameMaker:
             yield from ahead(partial(self._frame, kind=kind), self._parts())
 
     def _parts(self) -> Iterator[_Part]:
-        for worker, files in groupby(self.survey.files, key=lambda file: file.worker):
-            flights = self._flights_of(worker)
+        workers = [(worker, list(files)) for worker, files in groupby(self.survey.files, key=lambda file: file.worker)]
+        in_turn = map if self.survey.counts["requests"] > _KEPT else ahead
+        for (_, files), flights in zip(workers, in_turn(self._flights_of, (worker for worker, _ in workers)), strict=True):
             for file in files:
                 for records in file.chunks():
                     yield _Part(file, flights, records)

@@ -96,7 +96,7 @@ class Survey:
                 starts[filled : filled + len(begins)] = begins
                 ends[filled : filled + len(begins)] = stops
                 filled += len(begins)
-        return Flights(starts[:filled], ends[:filled])
+        return Flights(starts[:filled], ends[:filled], in_place=True)
 
     def _flown(self, file: SpoolFile, records: Ints) -> tuple[Ints, Ints]:
         rows = self.rows(file, records, "requests")
