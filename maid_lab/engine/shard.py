@@ -86,6 +86,9 @@ class Shard(WorkerContext):
         self.variables.update(variables)
         for load in self.loads:
             load.start()
+        if self.plan.max_requests and not self.max_requests:
+            # A ceiling below the number of workers leaves some without any.
+            self.hold_back()
 
     @property
     def is_done(self) -> bool:

@@ -93,7 +93,7 @@ class WorkerContext:
         self.code: Any = None
         #: What holds requests back, where anything does.
         self.gate: RequestGate | None = None
-        self.max_requests = share_of(plan.max_requests, worker, workers) if plan.max_requests else 0
+        self.max_requests = _share_of_ceiling(plan, worker, workers) if plan.max_requests else 0
         #: Requests that may still go out; without a ceiling nobody looks at it.
         self.requests_left = self.max_requests
         self.variables: dict[str, Any] = dict(plan.variables)
@@ -186,6 +186,13 @@ class WorkerContext:
         """Write a line into the debug log, masked and cut; nothing when nobody asked for that log. See `Capture.debug`."""
         if self.capture is not None:
             self.capture.debug(tag, user, request_text, head, body)
+
+
+def _share_of_ceiling(plan: Plan, worker: int, workers: int) -> int:
+    """Return how many requests a worker may send: the ceiling is divided among those that have users."""
+    busy = max(1, min(workers, plan.peak_users))
+    # The others have none, unless the load is raised while it runs.
+    return share_of(plan.max_requests, worker, busy if worker < busy else workers)
 
 
 class _RunValues(dict[str, Any]):

@@ -96,6 +96,21 @@ async def test_max_requests_of_users_who_do_not_think(workers: int, hostile: Hos
     assert 300 <= hostile.requests == len(run.sent) <= 600 + 4
 
 
+async def test_a_ceiling_is_that_of_the_workers_with_users(workers: int, hostile: HostileServer, tmp_path: Path) -> None:
+    plan = planned(hostile.url, "{users: 1, run_time: 20s}", scenarios=QUICK, more="limits: {max_requests: 40}")
+    run = await run_whole(plan, tmp_path, workers=workers)
+    hostile.settle()
+    assert 40 <= hostile.requests == len(run.sent) <= 41
+
+
+async def test_a_ceiling_below_the_number_of_workers(workers: int, hostile: HostileServer, tmp_path: Path) -> None:
+    plan = planned(hostile.url, "{users: 4, run_time: 20s}", scenarios=QUICK, more="limits: {max_requests: 1}")
+    run = await run_whole(plan, tmp_path, workers=workers)
+    hostile.settle()
+    assert run.end.reason == "max_requests 1 reached"
+    assert 1 <= hostile.requests == len(run.sent) <= 4, "what was in flight at the ceiling may finish"
+
+
 @each_model
 async def test_data_used_up(model: str, workers: int, hostile: HostileServer, tmp_path: Path) -> None:
     plan = planned(hostile.url, model.format(long="20s", loops=9999), scenarios=DRAWING, more=ROWS)
