@@ -36,7 +36,7 @@ class Scenario(ScenarioFunction):
     on_start, on_stop : async function, optional
         What each user runs once before and after; also to be had as decorators.
     **options
-        weight, think (after each transaction), pace, host, session, timeout, verify, ca, data: as those of `scenario`.
+        weight, think (after each transaction), pace, host, session, timeout, verify, ca, cert, key, proxy, data: as those of `scenario`.
 
     Raises
     ------

@@ -327,7 +327,10 @@ class _Planner:
             except ThresholdError as error:
                 self._context.add("E110", str(error), "A threshold reads: p95 < 300ms over 30s.", pointer)
                 continue
-            if threshold.metric == "messages_out" or threshold.metric.startswith("custom:"):
+            if threshold.metric == "messages_out":
+                hint = "HTTP sends one message a request: judge those that come by messages_in, requests by count(request:name)."
+                self._context.refuse("the metric messages_out", pointer, hint)
+            elif threshold.metric.startswith("custom:"):
                 self._context.refuse(f"the metric {threshold.metric}", pointer)
             reason = unwatchable(threshold, is_open=any(load.model == "rate" for load in loads)) if threshold.abort else ""
             if reason:

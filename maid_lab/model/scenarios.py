@@ -6,6 +6,7 @@ A scenario is an async function of one virtual user; `scenario` adds what a reci
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, overload
 
@@ -21,6 +22,7 @@ __all__ = [
 UserFunction = Callable[..., Coroutine[Any, Any, Any]]
 
 _MOST_WEIGHT = 1_000_000
+_PROXY = re.compile(r"http://(?:[^@/\s{}]*@)?(?:[^{}@/?#:\s\[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}/?")
 
 
 class ScenarioFunction:
@@ -48,6 +50,10 @@ class ScenarioFunction:
         Whether certificates are checked.
     ca : str
         File with the certificate authority to trust.
+    cert, key : str
+        PEM files of the client's certificate and of its key, which may stand in one file.
+    proxy : str
+        Proxy of all its requests: `http://host:port`, or `http://user:password@host:port`; the plan keeps the address alone.
     data : data set, path, table or mapping of names to these, optional
         Rows that the code finds as `user.data`; see `function_data.data`.
     """
@@ -59,7 +65,8 @@ class ScenarioFunction:
 
     def __init__(
         self, function: Any, *, name: str = "", weight: int = 1, think: Any = None, pace: Any = 0, host: str = "",
-        session: str = "user", timeout: float = 60.0, verify: bool = True, ca: str = "", data: Any = None,
+        session: str = "user", timeout: float = 60.0, verify: bool = True, ca: str = "", cert: str = "", key: str = "", proxy: str = "",
+        data: Any = None,
     ) -> None:  # fmt: skip
         check_user_function(function, "a scenario")
         if type(weight) is not int or not 0 <= weight <= _MOST_WEIGHT:
@@ -68,6 +75,13 @@ class ScenarioFunction:
             raise InvalidInput(f"scenario {function.__name__}: the timeout {timeout!r} is not above 0 seconds.")
         if session not in ("user", "iteration"):
             raise InvalidInput(f"scenario {function.__name__}: the session {session!r} is neither 'user' nor 'iteration'.")
+        if proxy and not _PROXY.fullmatch(proxy):
+            raise InvalidInput(
+                f"scenario {function.__name__}: the address of the proxy cannot be read.",
+                hint="Write http://host:port, or http://user:password@host:port.",
+            )
+        if key and not cert:
+            raise InvalidInput(f"scenario {function.__name__}: a key without a certificate is of no use.", hint="Add cert='client.pem'.")
         self.function: UserFunction = function
         self.name = name or function.__name__
         self.weight = weight
@@ -78,6 +92,9 @@ class ScenarioFunction:
         self.timeout = timeout
         self.verify = verify
         self.ca = ca
+        self.cert = cert
+        self.key = key
+        self.proxy = proxy
         self.data: dict[str, FunctionData] = named_sets(data, f"scenario {self.name}")
         self.starting: UserFunction | None = None
         self.stopping: UserFunction | None = None
@@ -148,7 +165,7 @@ def scenario(function: UserFunction, /) -> ScenarioFunction: ...
 @overload
 def scenario(
     *, name: str = ..., weight: int = ..., think: Any = ..., pace: Any = ..., host: str = ..., session: str = ..., timeout: float = ...,
-    verify: bool = ..., ca: str = ..., data: Any = ...,
+    verify: bool = ..., ca: str = ..., cert: str = ..., key: str = ..., proxy: str = ..., data: Any = ...,
 ) -> Callable[[UserFunction], ScenarioFunction]: ...  # fmt: skip
 def scenario(function: UserFunction | None = None, /, **options: Any) -> Any:
     """Make an async function a scenario, with or without options; a decorator. See `ScenarioFunction` for the options.

@@ -144,9 +144,9 @@ def _places(plan: Plan) -> Iterator[_Place]:
     bases = [target.base_url for target in plan.targets] + [scenario.host for scenario in plan.scenarios if scenario.host]
     asked = [(url, relative) for url in bases] + [(step.url, frozenset({step.method})) for step in _steps(plan) if _absolute(step.url)]
     # A proxy gets what its steps send; the targets behind it are judged as well.
-    asked += [
-        (f"http://{step.proxy.rpartition('@')[2].removeprefix('http://')}", frozenset({step.method})) for step in _steps(plan) if step.proxy
-    ]
+    proxies = [(step.proxy, frozenset({step.method})) for step in _steps(plan) if step.proxy]
+    proxies += [(each.code.proxy, _ALL_METHODS) for each in plan.scenarios if each.code is not None and each.code.proxy]
+    asked += [(f"http://{proxy.rpartition('@')[2].removeprefix('http://')}", methods) for proxy, methods in proxies]
     for url, methods in asked:
         if is_bundled(url) or "{{" in url.partition("://")[2].partition("/")[0]:
             continue

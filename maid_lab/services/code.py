@@ -146,7 +146,10 @@ def code_source(
         ) from None
     return CodeSource(
         recipe=text,
-        code={each.name: replace(_code_of(made, each), data=sets.of(each)) for made, each in zip(functions, scenarios, strict=True)},
+        code={
+            each.name: replace(_code_of(made, each), data=sets.of(each), proxy=_bare(each.proxy))
+            for made, each in zip(functions, scenarios, strict=True)
+        },
         setup=_code_of(begin, begin) if begin is not None else None,
         teardown=_code_of(end, end) if end is not None else None,
         tables=sets.tables,
@@ -231,6 +234,11 @@ def _think(think: Any) -> Any:
     if isinstance(think, tuple | list) and len(think) == 2:
         return {"min": think[0], "max": think[1]}
     return think
+
+
+def _bare(proxy: str) -> str:
+    """Return the address of a proxy without its credentials."""
+    return f"http://{proxy.rpartition('@')[2].removeprefix('http://')}" if proxy else ""
 
 
 def _code_of(made: Any, each: Any) -> Code:

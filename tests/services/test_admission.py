@@ -155,6 +155,19 @@ async def test_a_proxy_is_judged_beside_the_targets_behind_it() -> None:
     assert Target(base_url="http://proxy.test:3128", weight=0, addresses=("10.3.3.3",)) in admitted.targets
 
 
+async def test_the_proxy_of_a_function_is_judged_and_needs_every_method() -> None:
+    made = plan()
+    (scenario,) = made.scenarios
+    coded = replace(made, scenarios=(replace(scenario, steps=(), code=Code(function="f", proxy="http://proxy.test:3128")),))
+    allowed = [{"host": "shop.test"}]
+    with pytest.raises(Refused, match=r"E302 target proxy\.test:3128"):
+        await admit(coded, gate(allow=allowed), resolve=resolve)
+    with pytest.raises(Refused, match=r"E302 target proxy\.test:3128"):
+        await admit(coded, gate(allow=[*allowed, {"host": "proxy.test", "ports": [3128], "methods": ["GET"]}]), resolve=resolve)
+    admitted = await admit(coded, gate(allow=[*allowed, {"host": "proxy.test", "ports": [3128]}]), resolve=resolve)
+    assert Target(base_url="http://proxy.test:3128", weight=0, addresses=("10.3.3.3",)) in admitted.targets
+
+
 async def test_the_host_of_a_token_is_judged() -> None:
     token = HttpStep(label=1, method="POST", url="https://login.test/token", auth=("basic", "a", "b"))
     step = HttpStep(label=1, method="GET", url="/", auth=("oauth2",), token=token)

@@ -143,7 +143,9 @@ class Book:
         self._scenario = scenario
         self._section = section
         self._transaction = transaction
-        self._tls = Tls(verify=function.verify, ca=function.ca)
+        self._tls = Tls(verify=function.verify, ca=function.ca, cert=function.cert, key=function.key)
+        # Of the function, which knows its credentials; its host is one that the plan was admitted with, or it is refused.
+        self._proxy = function.proxy
         self._timeout_s = scenario.code.timeout_s if scenario.code is not None and scenario.code.timeout_s else function.timeout
         self._seen: set[Any] = set()
         self._kinds: dict[Any, CodeOperation] = {}
@@ -211,7 +213,9 @@ class Book:
             return self._kinds[judged]
         method, name, (expect, said), timeout_s, redirects, kind = judged
         label = self.label(name, kind=kind, method=method, url=_template_of(path))
-        step = HttpStep(label=label, method=method, url="", timeouts=Timeouts(total_s=timeout_s), redirects=redirects, tls=self._tls)
+        step = HttpStep(
+            label=label, method=method, url="", timeouts=Timeouts(total_s=timeout_s), redirects=redirects, tls=self._tls, proxy=self._proxy
+        )
         operation = CodeOperation(step, values, expect=expect, said=said, captures=self._runtime.captures)
         if values is None:
             if len(self._kinds) >= _MOST_CONSTANT:

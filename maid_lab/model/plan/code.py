@@ -23,6 +23,8 @@ class Code:
         A cloudpickle in Base64, of functions that no module holds: of notebooks, scripts and other functions.
     timeout_s : float
         Longest time of a request in seconds; 0 for what the scenario says.
+    proxy : str
+        Address of the proxy of its requests without credentials, which the function knows; empty for none.
     data : tuple of pairs
         Data sets of the plan that the code reads, by the key under which it finds them; a single one has the key ''.
     """
@@ -33,4 +35,5 @@ class Code:
     path: tuple[str, ...] = ()
     pickle: str = ""
     timeout_s: float = 0.0
+    proxy: str = ""
     data: tuple[tuple[str, str], ...] = ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from maid_lab.model.plan import HttpStep, Tls
+from maid_lab.model.plan import HttpStep, Timeouts, Tls
 from tests.engine.running import Row, plan_of, requests, run_shard
 from tests.support.hostile import HostileServer
 
@@ -134,3 +134,22 @@ async def test_a_file_that_has_gone_is_a_row_that_names_it(authority: Authority,
         (row,) = await run(server.url, tmp_path, get(Tls(ca=gone) if field == "ca" else Tls(ca=authority.ca, cert=gone)))
         assert (row.outcome, server.requests) == ("connect_error", 0)
         assert "gone.pem" in row.error
+
+
+@pytest.mark.parametrize("mode", ["stop", "kill"])
+async def test_stop_and_kill_end_the_wait_for_a_handshake(silent_port: int, tmp_path: Path, mode: str) -> None:
+    def end(shard: Any, elapsed: float) -> bool:
+        if elapsed < 0.2:
+            return False
+        shard.kill() if mode == "kill" else shard.stop(0.3)
+        return True
+
+    plan = plan_of(f"https://127.0.0.1:{silent_port}", (get(Tls()),), ("r",), load={"model": "users", "users": 2.0})
+    rows = requests(await run_shard(plan, tmp_path, during=end))
+    assert [row.outcome for row in rows] == ["aborted"] * 2
+
+
+async def test_a_handshake_that_does_not_end_is_a_timeout_of_connecting(silent_port: int, tmp_path: Path) -> None:
+    step = get(Tls(), timeouts=Timeouts(connect_s=0.2))
+    (row,) = await run(f"https://127.0.0.1:{silent_port}", tmp_path, step)
+    assert (row.outcome, row.error) == ("timeout", "timeout (connect) while in the TLS handshake")
