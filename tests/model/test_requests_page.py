@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import trustme
 
 from maid_lab.model.planner import PlanResult, make_plan
 from maid_lab.model.recipe import parse_recipe
@@ -17,6 +18,8 @@ from maid_lab.model.recipe.target import Auth
 TEXT: Final = (Path(__file__).parent.parent.parent / "docs" / "requests.md").read_text(encoding="utf-8")
 EXAMPLES: Final = re.findall(r"```yaml example\n(.*?)```", TEXT, re.DOTALL)
 (DEFAULTS,) = re.findall(r"```yaml defaults\n(.*?)```", TEXT, re.DOTALL)
+AUTHORITY: Final = trustme.CA()
+CLIENT: Final = AUTHORITY.issue_cert("client@shop.example")
 RECIPE: Final = """\
 schema: maid.recipe/v1
 id: page
@@ -29,9 +32,11 @@ thresholds: [error_rate < 1%]
 
 
 def planned(folder: Path, steps: str, defaults: str = "{}") -> PlanResult:
-    for name in ("pictures/summer.png", "authority.pem", "client.pem", "client.key"):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_bytes(b"x")
+    (folder / "pictures").mkdir(exist_ok=True)
+    (folder / "pictures" / "summer.png").write_bytes(b"x")
+    AUTHORITY.cert_pem.write_to_path(str(folder / "authority.pem"))
+    CLIENT.cert_chain_pems[0].write_to_path(str(folder / "client.pem"))
+    CLIENT.private_key_pem.write_to_path(str(folder / "client.key"))
     target = f"target:\n  base_url: http://shop.example\n  defaults:\n{textwrap.indent(defaults, '    ')}\n"
     text = f"{RECIPE}{target}scenarios:\n  - name: s\n    steps:\n{textwrap.indent(steps, '      ')}"
     return make_plan(parse_recipe(text, base_dir=folder))
