@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -14,7 +17,7 @@ from maid_lab.analysis.scan import columns_for
 from maid_lab.model.ahead import ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -159,50 +162,69 @@ class SampleTally:
         shared = columns_for(plan)
         self._by = by
         self.columns = {name: shared[name] for name in ("good", "service", "response")} | {by: pl.col(by)}
-        self._parts: dict[str, list[Samples]] = {}
+        self._batches: deque[_Parted] = deque()
 
-    def of(self, batch: Batch) -> list[tuple[str, Samples]]:
-        """Return the samples of a batch by key."""
+    def of(self, batch: Batch) -> _Parted:
+        """Return the samples of a batch in the order of their keys."""
         codes, size = codes_of(batch.frame[self._by])
         good = batch.places("good")
         codes = codes[good]
         # Numbers of 8 or 16 bits are sorted by radix, in a few passes over the array.
         order = good[np.argsort(codes, kind="stable")] if size > 1 else good
         counts = np.bincount(codes, minlength=size)
-        taken = Samples(batch["service"][order], batch["response"][order])
-        found, first = [], 0
+        sizes: list[tuple[str, int]] = []
+        begin = 0
         for count in counts[counts > 0].tolist():
-            key = batch.frame[self._by][int(order[first])]
-            found.append(
-                ("" if key is None else str(key), Samples(*(times[first : first + count] for times in (taken.service, taken.response))))
-            )
-            first += count
-        return found
+            key = batch.frame[self._by][int(order[begin])]
+            sizes.append(("" if key is None else str(key), count))
+            begin += count
+        return _Parted(sizes, Samples(batch["service"][order], batch["response"][order]))
 
-    def take(self, found: list[tuple[str, Samples]]) -> None:
+    def take(self, found: _Parted) -> None:
         """Add the samples of a batch."""
-        for key, samples in found:
-            self._parts.setdefault(key, []).append(samples)
+        self._batches.append(found)
 
     def samples(self) -> tuple[Samples, dict[str, Samples]]:
         """Return all samples, and those of each key: parts of the same memory. What was tallied is given away."""
-        sizes = [sum(len(part.service) for part in parts) for parts in self._parts.values()]
-        last = np.cumsum(sizes)
-        everything = Samples(*(np.empty(sum(sizes), dtype=np.int64) for _ in range(2)))
-        places = [slice(end - size, end) for end, size in zip(last.tolist(), sizes, strict=True)]
-        found = {
-            key: Samples(everything.service[place], everything.response[place]) for key, place in zip(self._parts, places, strict=True)
-        }
-        for _ in ahead(_fill, [(found[key], parts) for key, parts in self._parts.items()]):
+        sizes: dict[str, int] = {}
+        for batch in self._batches:
+            for key, size in batch.sizes:
+                sizes[key] = sizes.get(key, 0) + size
+        everything = Samples(*(np.empty(sum(sizes.values()), dtype=np.int64) for _ in range(2)))
+        ends = dict(zip(sizes, accumulate(sizes.values()), strict=True))
+        free = {key: end - sizes[key] for key, end in ends.items()}
+        for _ in ahead(partial(_place, everything), self._placed(free)):
             pass
-        self._parts = {}
-        return everything, found
+        return everything, {
+            key: Samples(everything.service[end - sizes[key] : end], everything.response[end - sizes[key] : end])
+            for key, end in ends.items()
+        }
+
+    def _placed(self, free: dict[str, int]) -> Iterator[tuple[_Parted, list[int]]]:
+        """Yield each batch once and forget it, with the first free place for each of its parts, so that no sample is held twice for long."""
+        while self._batches:
+            batch = self._batches.popleft()
+            firsts = []
+            for key, size in batch.sizes:
+                firsts.append(free[key])
+                free[key] += size
+            yield batch, firsts
 
 
-def _fill(work: tuple[Samples, list[Samples]]) -> None:
-    whole, parts = work
-    np.concatenate([part.service for part in parts], out=whole.service)
-    np.concatenate([part.response for part in parts], out=whole.response)
+class _Parted(NamedTuple):
+    """Samples in the order of their keys, and how many each key has; null and the empty text are one key in two places."""
+
+    sizes: list[tuple[str, int]]
+    samples: Samples
+
+
+def _place(everything: Samples, work: tuple[_Parted, list[int]]) -> None:
+    (sizes, found), firsts = work
+    begin = 0
+    for first, (_, size) in zip(firsts, sizes, strict=True):
+        for whole, part in ((everything.service, found.service), (everything.response, found.response)):
+            whole[first : first + size] = part[begin : begin + size]
+        begin += size
 
 
 def grouped(cells: Iterable[Cell], key: Callable[[Cell], str]) -> Mapping[str, CellGroup]:

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from maid_lab.analysis import scan
+from maid_lab.analysis.cells import SampleTally
 from maid_lab.analysis.summary import summarise
 from maid_lab.analysis.summary_values import Apdex, CodeCount, LittlesLaw, OutcomeCount, SectionCount, SlowUsers, Totals
 from tests.analysis.rows import a_plan, frame, iterations_of, near, realistic, row, series_of, steady, transactions_of
@@ -159,6 +160,21 @@ def test_a_run_cut_short_is_open_until_its_last_answer() -> None:
     rows = frame([row(start_s=at / 10, ms=500) for at in range(20)])
     law = summarise(rows, plan=a_plan(duration_s=60)).littles_law
     assert law.in_flight == near(20 * 0.5 / 2.4)
+
+
+@pytest.mark.parametrize("kind", [pl.String, pl.Enum(["", "a", "b"])])
+def test_samples_without_a_key_and_with_an_empty_one_are_one_group(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "_BATCH", 4)
+    names = ["", None, "a", "", "b", None, "", "a"]
+    rows = frame([row(start_s=at / 10, ms=at + 1) for at in range(8)]).with_columns(name=pl.Series(names, dtype=kind))
+    tally = SampleTally(a_plan(), "name")
+
+    scan.scan(rows, [tally])
+    everything, by_name = tally.samples()
+
+    found = {key: sorted((samples.service // 10**6).tolist()) for key, samples in by_name.items()}
+    assert found == {"": [1, 2, 4, 6, 7], "a": [3, 8], "b": [5]}
+    assert sorted((everything.service // 10**6).tolist()) == [*range(1, 9)]
 
 
 def rounded(value: Any) -> Any:
