@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ __all__ = ["call", "main"]
 
 def main() -> None:
     """Run the command line of this process and exit."""
+    # Imports make a hundred thousand objects that all stay: looking for garbage among them every few hundred costs a tenth of the start.
+    gc.set_threshold(50_000, 20, 50)
     sys.exit(call(sys.argv[1:]))
 
 

@@ -216,7 +216,15 @@ class Program:
             yield from run_steps(items, user)
             return
         for item in items:
-            yield from run_steps((item,), user)
+            try:
+                yield from run_steps((item,), user)
+            except EndUser:
+                raise
+            except Abandon:
+                # Who met an error thinks too: users of a target that is down would hammer at it otherwise.
+                if not (yield self._think):
+                    raise Cut from None
+                raise
             if not (yield self._think):
                 raise Cut
 

@@ -303,3 +303,19 @@ def _json_answer() -> Any:
 
 def _fields(check: Check) -> dict[str, Any]:
     return {name: getattr(check, name) for name in ("kind", "op", "value", "subject", "negated", "text")}
+
+
+async def test_who_meets_an_error_thinks_before_the_next_iteration(hostile: HostileServer, tmp_path: Path) -> None:
+    hostile.on("/down", Send(reply(status=503)))
+    step = HttpStep(label=2, method="GET", url="/down")
+    plan = plan_of(
+        hostile.url,
+        (step,),
+        ("r",),
+        scenario={"think": ThinkStep(low=0.1, high=0.1)},
+        load={"model": "users", "users": 2.0, "duration_s": 0.45},
+    )
+    rows = requests(await run_shard(plan, tmp_path))
+    assert {row.outcome for row in rows} == {"error_status"}
+    # A start at once, then one in a tenth of a second: without the pause there would be hundreds.
+    assert 4 <= len(rows) == hostile.requests <= 12
