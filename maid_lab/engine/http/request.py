@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from maid_lab.engine.users.user import VirtualUser
     from maid_lab.model.plan import HttpStep
 
-__all__ = ["Request", "RequestTemplate"]
+__all__ = ["CookieRequest", "Request", "RequestTemplate"]
 
 _SAFE_PATH: Final = "/:@!$&'()*+,;=-._~%"
 _SAFE_QUERY: Final = _SAFE_PATH + '?[]|"`{}^<>\\'
@@ -30,6 +30,7 @@ _CLEAN: Final = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=._~%?-]*")
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 #: Headers of a step that are for the host it names, and for no other that a page or a redirect leads to.
 _PRIVATE: Final = frozenset({"authorization", "cookie", "host"})
+_COOKIE: Final = re.compile(rb"\r\ncookie:[^\r]*", re.IGNORECASE)
 _ABSOLUTE: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -82,15 +83,8 @@ class Request:
         if jar is None or not len(jar):
             return self.lines + self.tail
         cookies = jar.header(host=self.origin.host, path=self.target, secure=self.origin.context is not None)
-        if not cookies:
-            return self.lines + self.tail
-        # They go back as the bytes that they came as. The step's own stand in the same header: there may be only one (RFC 6265, 5.4).
-        lines, raw = self.lines, cookies.encode("latin-1", "replace")
-        at = lines.find(b"\r\nCookie: ")
-        if at < 0:
-            return b"%bCookie: %b\r\n%b" % (lines, raw, self.tail)
-        end = lines.index(b"\r\n", at + 2)
-        return b"%b; %b%b%b" % (lines[:end], raw, lines[end:], self.tail)
+        # They go back as the bytes that they came as.
+        return self.lines + (f"Cookie: {cookies}\r\n".encode("latin-1") if cookies else b"") + self.tail
 
     def authorize(self, value: str) -> None:
         """Send this Authorization header, instead of one that was set before."""
@@ -101,6 +95,21 @@ class Request:
     def url(self) -> str:
         """The absolute URL."""
         return f"{self.origin!r}{self.target}"
+
+
+class CookieRequest(Request):
+    """A request with cookies of its own: those of the user stand in the same header, as there may be only one (RFC 6265, section 5.4)."""
+
+    __slots__ = ()
+
+    def wire(self, user: VirtualUser) -> bytes:
+        """Return the bytes to send, with the user's cookies."""
+        jar, own = user.jar, _COOKIE.search(self.lines)
+        if jar is None or own is None:
+            return super().wire(user)
+        cookies = jar.header(host=self.origin.host, path=self.target, secure=self.origin.context is not None)
+        joined = f"; {cookies}".encode("latin-1") if cookies else b""
+        return self.lines[: own.end()] + joined + self.lines[own.end() :] + self.tail
 
 
 class RequestTemplate:
@@ -129,6 +138,7 @@ class RequestTemplate:
         varying = [self._url, self._params, self._body, *(value for _, value in self._headers)]
         self.is_constant = not (step.trace or any(callable(part) for part in varying))
         self._pieces = _pieces(self._headers)
+        self._request = CookieRequest if any(name == "Cookie" for name, _ in self._headers) else Request
         self._has_host = any(name.lower() == "host" for name, _ in self._headers)
         #: Whether the URL says no host, as far as the recipe says it: an expression at its beginning may give any.
         text = step.url.partition("{{")[0]
@@ -169,9 +179,9 @@ class RequestTemplate:
         if body or self._step.method in _WITH_BODY:
             text.append(f"Content-Length: {len(body)}\r\n")
         if not self._step.trace:
-            return Request(origin, self._step.method, target, "".join(text).encode("utf-8"), body)
+            return self._request(origin, self._step.method, target, "".join(text).encode("utf-8"), body)
         number, header = user.shard.next_trace()
-        request = Request(origin, self._step.method, target, f"{''.join(text)}{header}".encode(), body)
+        request = self._request(origin, self._step.method, target, f"{''.join(text)}{header}".encode(), body)
         request.trace_id = number
         return request
 
@@ -197,7 +207,7 @@ class RequestTemplate:
         headers = [(name, _header_value(name, _value(value, user.scope))) for name, value in self._headers if name.lower() not in own]
         added = (("Accept", accept), ("Content-Type", content_type), ("Referer", referer_for(page, url)))
         headers += [(name, value) for name, value in added if value]
-        request = Request.of(base.origin, method, _target(url), headers, body)
+        request = self._request.of(base.origin, method, _target(url), headers, body)
         request.is_foreign = base.origin is not home
         request.headers = headers
         return request
@@ -219,7 +229,7 @@ class RequestTemplate:
             dropped |= _PRIVATE
         given = request.headers if request.headers is not None else self._headers
         headers = [(name, _header_value(name, _value(value, user.scope))) for name, value in given if name.lower() not in dropped]
-        following = Request.of(base.origin, method, target, headers, b"" if becomes_get else request.body)
+        following = self._request.of(base.origin, method, target, headers, b"" if becomes_get else request.body)
         following.is_foreign = is_foreign
         if request.headers is not None:
             following.headers = headers

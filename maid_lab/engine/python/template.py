@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode, urljoin
 
 from maid_lab._version import __version__
 from maid_lab.engine.http import request as wire
-from maid_lab.engine.http.request import Request
+from maid_lab.engine.http.request import CookieRequest, Request
 
 if TYPE_CHECKING:
     from maid_lab.engine.http.origin import Base, Origin
@@ -22,12 +22,13 @@ _DEFAULTS: Final = (("User-Agent", f"maid-lab/{__version__}"), ("Accept", "*/*")
 class Values:
     """What one request sends: URL with its query, headers, body."""
 
-    __slots__ = ("body", "headers", "url")
+    __slots__ = ("body", "has_cookies", "headers", "url")
 
     def __init__(self, url: str, headers: list[tuple[str, str]], body: bytes) -> None:
         self.url = url
         self.headers = headers
         self.body = body
+        self.has_cookies = False
 
 
 def values_of(url: str, *, params: Any = None, headers: Any = None, json_: Any = None, form: Any = None, data: Any = None) -> Values:
@@ -54,7 +55,9 @@ def values_of(url: str, *, params: Any = None, headers: Any = None, json_: Any =
     for name, value in pairs:
         if wire._FORBIDDEN.search(name + value):
             raise ValueError(f"header {name!r} holds a line break or another control character")
-    return Values(url, pairs, body)
+    values = Values(url, pairs, body)
+    values.has_cookies = "cookie" in names
+    return values
 
 
 def _encoded(name: str, value: Any) -> tuple[bytes, str]:
@@ -112,7 +115,8 @@ class CodeTemplate:
         """
         values: Values = self._values or user.values
         origin, target = self._locate(user, values.url)
-        return Request.of(origin, self._method, target, values.headers, values.body)
+        kind = CookieRequest if values.has_cookies else Request
+        return kind.of(origin, self._method, target, values.headers, values.body)
 
     def follow(self, user: Any, request: Request, status: int, location: str) -> Request:
         """Return the request that a redirect asks for, as `RequestTemplate.follow` does."""
@@ -126,7 +130,8 @@ class CodeTemplate:
             dropped |= wire._PRIVATE
         headers = [(name, value) for name, value in values.headers if name.lower() not in dropped]
         method, body = ("GET", b"") if becomes_get else (request.method, request.body)
-        following = Request.of(origin, method, wire._target(url), headers, body)
+        kind = CookieRequest if values.has_cookies else Request
+        following = kind.of(origin, method, wire._target(url), headers, body)
         following.is_foreign = is_foreign
         return following
 

@@ -100,7 +100,7 @@ def _sent_headers(user: VirtualUser, request: Request) -> Headers:
     headers = [[name, value.strip()] for name, _, value in (line.partition(":") for line in lines if line)]
     if user.jar is not None and len(user.jar):
         cookies = user.jar.header(host=request.origin.host, path=request.target, secure=request.origin.context is not None)
-        own = next((header for header in headers if header[0] == "Cookie"), None)
+        own = next((header for header in headers if header[0].lower() == "cookie"), None)
         if own is not None and cookies:
             own[1] += f"; {cookies}"
         elif cookies:
