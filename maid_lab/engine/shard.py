@@ -70,12 +70,13 @@ class Shard(WorkerContext):
         if scenario.code is None:
             return Program(scenario, self.plan, self._feeds, self._compiler)
         # Imported where a plan has code: recipes do without.
+        from maid_lab.engine.python.face import User
         from maid_lab.engine.python.program import PythonProgram
         from maid_lab.engine.python.runtime import CodeRuntime
         from maid_lab.engine.python.user import CodeUser
 
         self._user_class = CodeUser
-        self.code = self.code or CodeRuntime(self)
+        self.code = self.code or CodeRuntime(self, User)
         return PythonProgram(scenario, self.plan, self._feeds, self._compiler, self.code)
 
     # ---- life of the shard
@@ -197,11 +198,12 @@ class Shard(WorkerContext):
 
     def run_code_once(self, code: Code, section: str, done: Callable[[VirtualUser, str], None]) -> VirtualUser:
         """Run setup or teardown that is a function; see `run_once`."""
+        from maid_lab.engine.python.face import User
         from maid_lab.engine.python.program import PythonProgram
         from maid_lab.engine.python.runtime import CodeRuntime
         from maid_lab.engine.python.user import CodeUser
 
-        self.code = self.code or CodeRuntime(self)
+        self.code = self.code or CodeRuntime(self, User)
         scenario = Scenario(name="", label=0, weight=0, steps=(), code=code)
         program = PythonProgram(scenario, self.plan, {}, self._compiler, self.code, section=section)
         user = CodeUser(self, SETUP_USER, program, flags=0, on_end=lambda user: user.close_connections())

@@ -27,6 +27,7 @@ __all__ = ["BODY", "Nginx", "nginx_program", "running_nginx"]
 BODY: Final = "The quick brown fox jumps over thirteen lazy dog."
 _LIMIT_S: Final = 5.0
 _CONFIG: Final = """
+{user}
 worker_processes 1;
 daemon off;
 pid {folder}/nginx.pid;
@@ -99,7 +100,11 @@ def running_nginx(program: str, folder: Path) -> Iterator[Nginx]:
     _write_files(folder)
     plain, tls, status, h2, h2c = free_ports(5)
     config = folder / "nginx.conf"
-    config.write_text(_CONFIG.format(folder=folder, plain=plain, tls=tls, status=status, h2=h2, h2c=h2c, body=BODY), encoding="utf-8")
+    # The worker of an nginx started by root would be another user, to whom the folders of tests are closed.
+    user = "user root;" if os.geteuid() == 0 else ""
+    config.write_text(
+        _CONFIG.format(user=user, folder=folder, plain=plain, tls=tls, status=status, h2=h2, h2c=h2c, body=BODY), encoding="utf-8"
+    )
     command = [program, "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log")]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -125,11 +130,6 @@ def _write_files(folder: Path) -> None:
     server.cert_chain_pems[0].write_to_path(str(folder / "server.pem"))
     (folder / "files").mkdir()
     (folder / "files" / "file").write_bytes(b"0123456789abcdef" * 4096)
-    # The worker of an nginx started by root is another user, who must be able to look into the folder of the test.
-    for each in (folder, folder.parent, folder.parent.parent):
-        with contextlib.suppress(PermissionError):
-            each.chmod(each.stat().st_mode | 0o011)
-    (folder / "files").chmod(0o755)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import re
 from html import unescape
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from maid_lab.engine.http.codings import decoded
 from maid_lab.engine.http.html import document_of
 
 if TYPE_CHECKING:
     from maid_lab.engine.http.head import Head
-    from maid_lab.engine.http.request import Request
 
-__all__ = ["Response", "parse_json"]
+__all__ = ["Response", "Sent", "parse_json"]
 
 _UNSET: Final = object()
 _scan: Final = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # the scanner behind `loads`, there since Python 2.6
 _TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+
+
+class Sent(Protocol):
+    """The request that was answered."""
+
+    @property
+    def url(self) -> str:
+        """Its absolute URL."""
 
 
 class Response:
@@ -34,7 +41,7 @@ class Response:
 
     __slots__ = ("_decoded", "_document", "_json", "_raw", "_request", "_text", "head", "service_s")
 
-    def __init__(self, head: Head, body: bytes, *, request: Request, service_s: float) -> None:
+    def __init__(self, head: Head, body: bytes, *, request: Sent, service_s: float) -> None:
         self.head = head
         self._raw = body
         self._decoded: bytes | None = None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from maid_lab.engine.http.head import Head
     from maid_lab.engine.http.request import Request
-    from maid_lab.engine.python.user import CodeUser, Lane
+    from maid_lab.engine.users.user import VirtualUser
 
 __all__ = ["Answer", "Headers", "RequestFailed", "write_answer"]
 
@@ -183,7 +183,7 @@ class RequestFailed(Exception):
         self.response = response
 
 
-def write_answer(lane: CodeUser | Lane, answer: Answer) -> None:
+def write_answer(lane: VirtualUser, answer: Answer) -> None:
     """Write the row of an answer: from now on the code cannot change it."""
     answer._is_written = True
     recorder, outcome, error = lane.shard.recorder, answer._outcome, answer._error

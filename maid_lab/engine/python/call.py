@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError, current_task
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from maid_lab.engine.python.answer import Answer, RequestFailed
 from maid_lab.engine.users.ops import PENDING
@@ -22,9 +22,47 @@ if TYPE_CHECKING:
 
     from maid_lab.engine.python.operation import CodeOperation
     from maid_lab.engine.python.template import Values
-    from maid_lab.engine.python.user import CodeUser, Lane
+    from maid_lab.engine.users.context import WorkerContext
 
-__all__ = ["Call", "LaneWaiter", "Waiter"]
+__all__ = ["Asker", "AskerLane", "Call", "LaneWaiter", "LeaveIteration", "Waiter"]
+
+
+class LeaveIteration(Exception):
+    """Ends the iteration where it stands; raised by `user.abandon`."""
+
+
+class AskerLane(Protocol):
+    """Where a request of the code runs, as far as a call knows it."""
+
+    ready_ns: int
+    values: Any
+    call: Any
+    answer: Any
+
+    def take_answer(self) -> Answer | None:
+        """Return what came; None when nothing was sent."""
+
+    def give_up(self) -> None:
+        """End what the code awaits here."""
+
+
+class Asker(Protocol):
+    """The user whose code asks, as far as a call knows it."""
+
+    late_ns: int
+    is_cut: bool
+    has_waited: bool
+    leaving_now: bool
+
+    @property
+    def shard(self) -> WorkerContext:
+        """What the users of the worker share."""
+
+    def refuses(self) -> bool:
+        """Whether code that asks on after its end gets no further."""
+
+    def lane(self) -> Any:
+        """Return a lane that is free."""
 
 
 class Waiter:
@@ -102,7 +140,7 @@ class LaneWaiter(Waiter):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
-        self.lane: Lane | CodeUser | None = None
+        self.lane: AskerLane | None = None
 
     def give_up(self) -> None:
         """End the exchange or the pause: a row says that the code cancelled the request."""
@@ -118,7 +156,7 @@ class Call:
 
     __slots__ = ("_user", "_waiter", "is_taken", "operation", "raises", "values")
 
-    def __init__(self, user: CodeUser) -> None:
+    def __init__(self, user: Asker) -> None:
         self._user = user
         self._waiter = LaneWaiter(user.shard.loop)
         self.operation: CodeOperation
@@ -155,7 +193,7 @@ class Call:
                 yield waiter
             else:
                 lane.call = None
-            answer = lane.take_answer()
+            answer: Answer | None = lane.take_answer()
             if answer is None:
                 raise CancelledError
             if self.raises and answer._outcome:

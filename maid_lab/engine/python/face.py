@@ -11,8 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 
 from maid_lab.engine.python.answer import Answer
-from maid_lab.engine.python.call import Call, LaneWaiter
-from maid_lab.engine.python.user import LeaveIteration
+from maid_lab.engine.python.call import Call, LaneWaiter, LeaveIteration
 from maid_lab.engine.users.ops import think_time
 from maid_lab.model.rows import Outcome
 

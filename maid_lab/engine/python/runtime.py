@@ -16,6 +16,8 @@ from maid_lab.model.nearest import did_you_mean
 from maid_lab.model.plan import HttpStep, Label, Timeouts, Tls
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from maid_lab.engine.http.origin import Base
     from maid_lab.engine.python.user import CodeUser
     from maid_lab.engine.users.context import WorkerContext
@@ -44,10 +46,13 @@ class CodeRuntime:
     ----------
     shard : WorkerContext
         The worker's part of the run.
+    face_of : callable
+        Makes what the code gets to see of a user.
     """
 
-    def __init__(self, shard: WorkerContext) -> None:
+    def __init__(self, shard: WorkerContext, face_of: Callable[[CodeUser], Any]) -> None:
         self.shard = shard
+        self.face_of = face_of
         self.captures = shard.capture is not None and shard.capture.options.requests
         #: Users whose Task lives.
         self.users: set[CodeUser] = set()

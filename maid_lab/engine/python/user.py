@@ -12,7 +12,7 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.engine.python.answer import Answer, RequestFailed, write_answer
-from maid_lab.engine.python.call import LaneWaiter, Waiter
+from maid_lab.engine.python.call import LaneWaiter, LeaveIteration, Waiter
 from maid_lab.engine.users.ops import PENDING, Abandon, Cut
 from maid_lab.engine.users.user import VirtualUser
 from maid_lab.model.rows import Outcome
@@ -20,22 +20,17 @@ from maid_lab.model.rows import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from maid_lab.engine.python.face import User
     from maid_lab.engine.python.template import Values
     from maid_lab.engine.scripts.program import Program
     from maid_lab.engine.users.context import WorkerContext
     from maid_lab.model.scenarios import UserFunction
 
-__all__ = ["CodeUser", "Lane", "LeaveIteration", "Run"]
+__all__ = ["CodeUser", "Lane", "Run"]
 
 #: A row that the code has not changed for this long is written: live figures are not to wait for a user that sleeps.
 _WRITE_AFTER_NS: Final = 1_000_000_000
 _MOST_TEXT: Final = 300
 _NO_ROWS: Final[dict[str, Any]] = {}
-
-
-class LeaveIteration(Exception):
-    """Ends the iteration where it stands; raised by `user.abandon`."""
 
 
 class Run:
@@ -113,8 +108,6 @@ class CodeUser(VirtualUser):
 
     def __init__(self, shard: WorkerContext, number: int, program: Program, *, flags: int, on_end: Callable[[VirtualUser], None]) -> None:
         super().__init__(shard, number, program, flags=flags, on_end=on_end)
-        from maid_lab.engine.python.face import User
-
         self.call: LaneWaiter | None = None
         self.answer: Answer | None = None
         self.open_answer: Answer | None = None
@@ -128,7 +121,8 @@ class CodeUser(VirtualUser):
         self.has_waited = False
         self.late_ns = 0
         self.lanes: list[CodeUser | Lane] = [self]
-        self.face: User = User(self)
+        #: What the code gets to see of this user.
+        self.face: Any = shard.code.face_of(self)
         self._job: Run | None = None
         self._refused = 0
         self._is_working = False

@@ -103,7 +103,8 @@ async def test_prewarmed_users_are_ready_when_the_first_start_is_due(workers: in
     run = await run_whole(planned(hostile.url, load, scenarios=HOOKED), tmp_path, workers=workers)
     started = sorted(row.start for row in run.of("http") if row.label.section == "on_start")
     assert len(started) >= 4
-    assert all(at < 0 for at in started[:4])
+    # Before the first start, but for what a busy machine takes to hear of it; made by their starts, the fourth would come after 75 ms.
+    assert started[3] < 30_000_000
     assert asked(run)["stop"] == asked(run)["start"]
 
 
