@@ -99,10 +99,14 @@ class LocalPool:
         workers : int, optional
             How many; one for each core that this process may use by default.
         """
-        return cls([_spawn(number) for number in range(workers or default_workers())])
+        handles = [_spawn(number) for number in range(workers or default_workers())]
+        # While they import, this process parses flags and plans the test, which takes longer: one core is left to it.
+        _allow(handles, _cores()[1:])
+        return cls(handles)
 
     async def connect(self) -> None:
-        """Attach all workers to the running loop."""
+        """Attach all workers to the running loop, and let them have all cores."""
+        _allow(self.workers, _cores())
         for handle in self.workers:
             await handle.connect()
 
@@ -127,6 +131,18 @@ class LocalPool:
         for handle in self.workers:
             handle.socket.close()
             _kill(handle.process)
+
+
+def _cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def _allow(handles: Sequence[WorkerHandle], cores: Sequence[int]) -> None:
+    """Let the workers run on these cores; without any, and on systems that cannot, they stay where they are."""
+    for handle in handles:
+        if cores:
+            with contextlib.suppress(OSError):  # it may be gone already
+                os.sched_setaffinity(handle.pid, cores)
 
 
 def _spawn(number: int) -> WorkerHandle:
