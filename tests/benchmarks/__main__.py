@@ -25,6 +25,7 @@ from tests.benchmarks.rows import percentiles, rows_to_parquet, summary
 from tests.benchmarks.startup import first_request, import_time
 from tests.benchmarks.static_get import plain, row_size, tls
 from tests.benchmarks.target import nginx
+from tests.benchmarks.workers import workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ BENCHMARKS: Final[dict[str, Callable[[Context], Table]]] = {
     "python": python_plain,
     "python-tls": python_tls,
     "http2": http2,
+    "workers": workers,
     "recording": recording,
     "row-size": row_size,
     "rows-to-parquet": rows_to_parquet,

@@ -13,6 +13,7 @@ from maid_lab.analysis.comparison_values import METRICS
 from maid_lab.analysis.comparison_words import COLUMNS, comparison_sentences, delta_cell, line_name, verdict_cell
 from maid_lab.analysis.load_sentences import load_sentences
 from maid_lab.services.reports.figures import count, milliseconds, percent, rate, with_unit
+from maid_lab.services.reports.goose import goose_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,8 +46,10 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def json_report(content: ReportContent) -> str:
-    """Return the whole report as JSON."""
-    return json.dumps(content.to_json(), indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    """Return the whole report as JSON, with Goose's structure below the key `goose`."""
+    return (
+        json.dumps({**content.to_json(), "goose": goose_view(content)}, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    )
 
 
 def csv_report(content: ReportContent) -> str:

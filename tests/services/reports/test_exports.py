@@ -32,7 +32,7 @@ def _hostile() -> ReportContent:
 
 def test_json_has_run_verdict_summary_and_what_repeats_the_run(content: ReportContent) -> None:
     data = json.loads(json_report(content))
-    assert list(data) == ["schema", "run", "title", "plan_hash", "seed", "command", "verdict", "summary"]
+    assert list(data) == ["schema", "run", "title", "plan_hash", "seed", "command", "verdict", "summary", "goose"]
     assert data["verdict"] == "fail"
     assert data["command"] == "maid run shop --param users=50 --seed 7"
     assert [item["status"] for item in data["summary"]["thresholds"]] == ["fail", "pass", "unknown", "pass", "fail"]

@@ -61,6 +61,8 @@ def test_json_has_the_whole_view_beside_the_summary_which_stays_as_it_is() -> No
     view = data.pop("coordinated_omission")
     assert (view["events"], view["actual"], view["synthetic"]) == (1, 6, 9)
     assert [(item["name"], item["avg_ms"], item["max_ms"]) for item in view["transactions"]] == [("pay", 40.0, 100.0)]
+    assert "co_request_metrics" in data.pop("goose")
+    assert "co_request_metrics" not in plain.pop("goose")
     assert data == plain
 
 
