@@ -80,8 +80,12 @@ def test_interim_answers_come_before_the_right_one(hostile: HostileServer) -> No
 def test_an_answer_can_be_cut_anywhere(hostile: HostileServer) -> None:
     with connect(hostile) as wire:
         for at in (1, 9, 30, len(reply()) - 1):
-            wire.sendall(GET % f"/cut/{at}".encode())
-            first = wire.recv(65536)
+            for _ in range(10):
+                wire.sendall(GET % f"/cut/{at}".encode())
+                first = wire.recv(65536)
+                if len(first) == at:
+                    break
+                assert first == reply()  # on a busy machine both pieces may lie there by the time they are read
             assert len(first) == at
             assert first + wire.recv(65536) == reply()
 
