@@ -96,6 +96,17 @@ def test_one_run_has_two_summaries_of_the_same_rows(recipe: Path, shop: DemoProc
     assert record["summary"]["totals"]["requests"] == record["rows_count"] == shop.stats()["served"]["total"]
 
 
+def test_a_run_that_aborted_does_not_pass_because_its_warmup_is_counted(recipe: Path, capsys: Capture) -> None:
+    text = (
+        recipe.read_text().replace("error_rate <= 100%", "error_rate <= 100%, error_rate < 0.001% over 100ms abort").replace("500ms", "5s")
+    )
+    recipe.write_text(text)
+    run(capsys, str(recipe), code=1)
+    recorded = [call(["show", "--json"]), json.loads(capsys.readouterr().out)]
+    counted = [call(["show", "--json", "--no-reset-metrics"]), json.loads(capsys.readouterr().out)]
+    assert [recorded[1]["status"], recorded[1]["verdict"]] == [counted[1]["status"], counted[1]["verdict"]] == ["stopped", "fail"]
+
+
 def test_without_metrics_no_row_is_kept_and_the_counts_are_those_of_the_target(
     recipe: Path, tmp_path: Path, shop: DemoProcess, capsys: Capture
 ) -> None:
@@ -106,6 +117,9 @@ def test_without_metrics_no_row_is_kept_and_the_counts_are_those_of_the_target(
     assert "no rows were kept" in record["reason"]
     assert call(["show"]) == 0
     assert f"{record['total_requests']:,} requests" in capsys.readouterr().out
+    assert call(["show", "--no-reset-metrics", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["verdict"], again["total_requests"]) == (None, record["total_requests"])
     assert call(["report", "-o", str(tmp_path / "r.html")]) == 0
     assert f"{record['total_requests']:,} requests were counted and no rows were kept" in (tmp_path / "r.html").read_text()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from maid_lab.model.errors import InvalidInput
+from maid_lab.model.states import RunStatus
 from maid_lab.services.reports.content import ReportContent, RunRecordLike, gather
 from maid_lab.services.reports.exports import csv_report, json_report, junit_report, markdown_report
 from maid_lab.services.reports.html import html_report
@@ -94,14 +95,19 @@ class ReportService:
     def without_warmup(self, record: RunRecord, folder: Path, plan: Plan) -> RunRecord:
         """Return the record of a run with a summary and verdict that count its warm-up too: other figures of the same rows.
 
+        The verdict of a run that did not end by itself stays: an abort or a failure is not undone by more rows. So does a record without rows.
+
         Raises
         ------
         Missing
             If the run has no rows yet.
         """
+        if not record.rows_count:
+            return record
         content = gather(record, RunFiles.in_folder(folder), replace(plan, warmup_end_s=0.0))
         judged = content.judgement.to_json()
-        return replace(record, verdict=judged["verdict"], metrics_json={**content.summary_json(), "thresholds": judged["thresholds"]})
+        verdict = judged["verdict"] if record.status == RunStatus.COMPLETED else record.verdict
+        return replace(record, verdict=verdict, metrics_json={**content.summary_json(), "thresholds": judged["thresholds"]})
 
     def views(self, run: RunRecordLike, folder: Path, plan: Plan, choice: ViewChoice) -> Views:
         """Return what is asked for beyond the summary of a run; its record holds the summary.
