@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from maid_lab.services.bus import Bus
     from maid_lab.services.history import History
     from maid_lab.services.library import RecipeLibrary
+    from maid_lab.services.policy.approvals import Approvals
+    from maid_lab.services.policy.gate import TargetGate
     from maid_lab.services.reports.service import ReportService
     from maid_lab.services.runs import RunService
     from maid_lab.services.settings import Settings
@@ -43,6 +45,10 @@ class Lab:
         Plans and runs tests.
     history : History
         What ran.
+    gate : TargetGate
+        Decides which addresses may be loaded.
+    approvals : Approvals
+        What people allowed beyond the policy's file.
     desk : ControlDesk
         Takes commands to the test that runs or waits; other processes reach it through `door`.
     recovered : list of RunRecord
@@ -56,17 +62,29 @@ class Lab:
     ...         return await lab.runs.wait(await lab.runs.start(plan))
     """
 
-    def __init__(self, *, home: Path, settings: Settings, bus: Bus, library: RecipeLibrary, runs: RunService, history: History) -> None:
+    def __init__(
+        self,
+        *,
+        home: Path,
+        settings: Settings,
+        bus: Bus,
+        library: RecipeLibrary,
+        runs: RunService,
+        history: History,
+        gate: TargetGate,
+    ) -> None:
         self.home = home
         self.settings = settings
         self.bus = bus
         self.library = library
         self.runs = runs
         self.history = history
+        self.gate = gate
         self.desk = ControlDesk(runs)
         self.door = Door(home, self.desk)
         runs.open_to(self.door)
         self.recovered: list[RunRecord] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @classmethod
     def open(cls, home: Path | None = None, *, flags: Mapping[str, Any] | None = None) -> Lab:
@@ -93,22 +111,24 @@ class Lab:
         from maid_lab.services.history import History
         from maid_lab.services.library import RecipeLibrary
         from maid_lab.services.planning import Planner
-        from maid_lab.services.policy import TargetGate
+        from maid_lab.services.policy.approvals import valid_approvals
+        from maid_lab.services.policy.gate import TargetGate, agent_caps
         from maid_lab.services.runs import RunService
         from maid_lab.services.settings import load_settings
 
         folder = open_home(home or home_folder())
         settings, library, bus = load_settings(folder, flags=flags), RecipeLibrary(folder), Bus()
+        gate = TargetGate.load(folder, approvals=valid_approvals(folder), agent_caps=agent_caps(settings))
         runs = RunService(
             settings=settings,
             planner=Planner(library, settings),
-            gate=TargetGate.load(folder),
+            gate=gate,
             archive=Archive(folder),
             engine=LocalEngine(),
             bus=bus,
             bundled=BundledTargets,
         )
-        return cls(home=folder, settings=settings, bus=bus, library=library, runs=runs, history=History(folder))
+        return cls(home=folder, settings=settings, bus=bus, library=library, runs=runs, history=History(folder), gate=gate)
 
     @staticmethod
     def glance(home: Path | None = None) -> LiveStatus | None:
@@ -124,14 +144,29 @@ class Lab:
 
         return ReportService()
 
+    @property
+    def approvals(self) -> Approvals:
+        """Gives and withdraws approvals of targets; imported when first used."""
+        from maid_lab.services.policy.approvals import Approvals
+
+        return Approvals(self.home, self.gate, on_withdrawn=self._withdrawn)
+
+    def _withdrawn(self, approval_id: str) -> None:
+        """Stop the run that needs the approval; from whatever thread, a run belongs to the loop that it was started on."""
+        if self._loop is None:
+            return
+        self._loop.call_soon_threadsafe(self.runs.stop_for, approval_id)
+
     async def close(self) -> None:
         """Stop what is under way, keep its rows, and end all workers."""
         await self.runs.close()
+        self._loop = None
 
     async def __aenter__(self) -> Self:
         from maid_lab.services.housekeeping import keep_bounds
         from maid_lab.services.recovery import recover
 
+        self._loop = asyncio.get_running_loop()
         self.recovered = await asyncio.to_thread(recover, self.home)
         await asyncio.to_thread(keep_bounds, self.home, self.settings)
         return self

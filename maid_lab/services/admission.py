@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import math
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -15,12 +15,15 @@ from urllib.parse import urlsplit
 from maid_lab.model.diagnostics import Diagnostic
 from maid_lab.model.errors import InvalidInput, Refused
 from maid_lab.model.plan import Ceilings, HttpStep, Target
+from maid_lab.services.access.principal import LOCAL, Principal
+from maid_lab.services.policy.addresses import address_of, canonical_host
 
 if TYPE_CHECKING:
     from maid_lab.model.plan import Plan
-    from maid_lab.services.policy import Caps, TargetGate
+    from maid_lab.services.policy.gate import Decision, TargetGate
+    from maid_lab.services.policy.targets import Caps
 
-__all__ = ["DEMO_SCHEME", "Resolver", "admit", "is_bundled", "resolve_host"]
+__all__ = ["DEMO_SCHEME", "Admission", "Resolver", "admit", "admitted", "is_bundled", "look_up", "readmit", "resolve_host"]
 
 #: Addresses of bundled targets: the run service starts them on loopback, so no policy is asked.
 DEMO_SCHEME: Final = "demo:"
@@ -41,8 +44,32 @@ class _Place:
     methods: frozenset[str]
 
 
-async def admit(plan: Plan, gate: TargetGate, *, resolve: Resolver | None = None) -> Plan:
-    """Return the plan with pinned addresses and its final hash.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """An admitted plan with what the policy said of it.
+
+    Attributes
+    ----------
+    plan : Plan
+        With pinned addresses and its final hash.
+    approvals : frozenset of str
+        Ids of the approvals that it needs.
+    auto_stop : bool
+        Whether the run is to be stopped when most of its requests fail.
+    """
+
+    plan: Plan
+    approvals: frozenset[str] = frozenset()
+    auto_stop: bool = False
+
+
+async def admit(plan: Plan, gate: TargetGate, *, resolve: Resolver | None = None, by: Principal = LOCAL) -> Plan:
+    """Return the plan with pinned addresses and its final hash; see `admitted`."""
+    return (await admitted(plan, gate, resolve=resolve, by=by)).plan
+
+
+async def admitted(plan: Plan, gate: TargetGate, *, resolve: Resolver | None = None, by: Principal = LOCAL) -> Admission:
+    """Judge a plan, and return it with pinned addresses and its final hash.
 
     Hosts that only scenarios or absolute URLs of steps name become targets of weight 0, so that workers may reach them and no user is
     sent there by chance.
@@ -50,31 +77,91 @@ async def admit(plan: Plan, gate: TargetGate, *, resolve: Resolver | None = None
     Raises
     ------
     Refused
-        If the policy denies an address (E301), wants an entry for it (E302), or a cap is exceeded (E303).
+        If the policy denies an address (E301), wants an entry for it (E302), a cap is exceeded (E303), or the key is not for it (E312).
     InvalidInput
         If a URL is no HTTP address, or a name cannot be resolved.
     """
     _check_sources(plan)
     _check_extras(plan)
-    places, given = tuple(_places(plan)), dict(plan.dns)
-
-    async def addresses_of(place: _Place) -> tuple[str, ...]:
-        return given.get(place.host) or await (resolve or resolve_host)(place.host, place.port)
-
-    found = await asyncio.gather(*map(addresses_of, places))
-    pinned: dict[str, tuple[str, ...]] = {}
+    places = tuple(_places(plan))
+    found = await _resolved(plan, places, resolve)
+    # Approvals are read from the store: not on the event loop.
+    decisions = await asyncio.to_thread(_judged, gate, places, found, by)
     ceilings = plan.ceilings
+    pinned: dict[str, tuple[str, ...]] = {}
     for place, addresses in zip(places, found, strict=True):
-        for address in addresses:
-            caps = _judge(gate, place, address)
-            _check_caps(plan, place, caps)
-            ceilings = _tightened(ceilings, caps)
+        for decision in decisions[place]:
+            _check_caps(plan, place, decision)
+            ceilings = _tightened(ceilings, decision.caps)
         pinned[place.host] = tuple(dict.fromkeys(pinned.get(place.host, ()) + addresses))
     targets = tuple(replace(t, addresses=t.addresses if is_bundled(t.base_url) else pinned[_host(t.base_url)]) for t in plan.targets)
     named = {_host(target.base_url) for target in targets if not is_bundled(target.base_url)}
     others = {place.host: place for place in places if place.host not in named}
     extra = tuple(Target(base_url=place.url, weight=0, addresses=pinned[host]) for host, place in sorted(others.items()))
-    return replace(plan, targets=targets + extra, ceilings=ceilings).hashed()
+    whole: Plan = replace(plan, targets=targets + extra, ceilings=ceilings).hashed()
+    return _admission(whole, decisions)
+
+
+async def readmit(plan: Plan, gate: TargetGate, *, resolve: Resolver | None = None, by: Principal = LOCAL) -> Admission:
+    """Judge an admitted plan again, at its start: the policy may have changed since, and names may have.
+
+    Raises
+    ------
+    Refused
+        If a name has an address that it had not when the plan was made (E311), and all that `admitted` raises.
+    """
+    places = tuple(_places(plan))
+    pinned: dict[str, set[str]] = {}
+    for target in plan.targets:
+        if not is_bundled(target.base_url):
+            pinned.setdefault(_host(target.base_url), set()).update(target.addresses)
+    found = await _resolved(plan, places, resolve or look_up)
+    for place, addresses in zip(places, found, strict=True):
+        fresh = _fresh(addresses, pinned.get(place.host, set()))
+        if fresh:
+            known = ", ".join(sorted(pinned.get(place.host, ()))) or "none"
+            raise Refused(
+                f"E311 the address of {place.host} changed since the plan: it is {', '.join(fresh)} now, planned were {known}.",
+                hint="Plan again, and look where the load would go.",
+            )
+    decisions = await asyncio.to_thread(_judged, gate, places, found, by)
+    for place in places:
+        for decision in decisions[place]:
+            _check_caps(plan, place, decision)
+    return _admission(plan, decisions)
+
+
+def _fresh(addresses: Sequence[str], pinned: Set[str]) -> list[str]:
+    """Return what was not pinned. A family that was left out because it did not answer is none of the workers' business, unless it is all there is."""
+    families = {":" in address for address in pinned}
+    told = [address for address in addresses if (":" in address) in families] or addresses
+    return sorted(set(told) - pinned)
+
+
+def _admission(plan: Plan, decisions: Mapping[_Place, Sequence[Decision]]) -> Admission:
+    made = [decision for each in decisions.values() for decision in each]
+    return Admission(
+        plan=plan,
+        approvals=frozenset(decision.approval_id for decision in made if decision.approval_id is not None),
+        auto_stop=any(decision.auto_stop for decision in made),
+    )
+
+
+async def _resolved(plan: Plan, places: Sequence[_Place], resolve: Resolver | None) -> list[tuple[str, ...]]:
+    """Return the addresses of each place; those that are written as one, or given by the recipe, ask nobody."""
+    given = dict(plan.dns)
+
+    async def addresses_of(place: _Place) -> tuple[str, ...]:
+        known = given.get(place.host)
+        if known is None and address_of(place.host) is not None:
+            known = (place.host,)
+        return known or await (resolve or resolve_host)(place.host, place.port)
+
+    return list(await asyncio.gather(*map(addresses_of, places)))
+
+
+def _judged(gate: TargetGate, places: Sequence[_Place], found: Sequence[tuple[str, ...]], by: Principal) -> dict[_Place, list[Decision]]:
+    return {place: [_judge(gate, place, address, by) for address in addresses] for place, addresses in zip(places, found, strict=True)}
 
 
 def _check_extras(plan: Plan) -> None:
@@ -111,6 +198,21 @@ async def resolve_host(host: str, port: int) -> tuple[str, ...]:
     InvalidInput
         If the name cannot be resolved.
     """
+    addresses = await look_up(host, port)
+    if len({":" in address for address in addresses}) < 2:
+        return addresses
+    answers = await asyncio.gather(*(_answers(address, port) for address in addresses))
+    return tuple(address for address, answered in zip(addresses, answers, strict=True) if answered) or addresses
+
+
+async def look_up(host: str, port: int) -> tuple[str, ...]:
+    """Return all addresses of a host.
+
+    Raises
+    ------
+    InvalidInput
+        If the name cannot be resolved.
+    """
     try:
         found = await asyncio.to_thread(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -118,11 +220,7 @@ async def resolve_host(host: str, port: int) -> tuple[str, ...]:
         raise InvalidInput(
             f"host {host} cannot be resolved: {reason}.", hint="Check the spelling of --host or target.base_url, and the name server."
         ) from None
-    addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if len({":" in address for address in addresses}) < 2:
-        return addresses
-    answers = await asyncio.gather(*(_answers(address, port) for address in addresses))
-    return tuple(address for address, answered in zip(addresses, answers, strict=True) if answered) or addresses
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 async def _answers(address: str, port: int) -> bool:
@@ -180,10 +278,10 @@ def _host(url: str) -> str:
         raise _wrong(url, "is not an absolute http or https URL")
     if parts.username is not None:
         raise _wrong(url, "holds a user name; use the step's auth instead")
-    host = parts.hostname.rstrip(".").lower()
-    if _looks_numeric(host) and not _is_address(host):
-        raise _wrong(url, "has an address in an unusual form")
-    return host
+    try:
+        return canonical_host(parts.hostname)
+    except ValueError as error:
+        raise _wrong(url, str(error)) from None
 
 
 def _port(url: str) -> int:
@@ -200,29 +298,19 @@ def _wrong(url: str, what: str) -> InvalidInput:
     return InvalidInput(finding.message, hint=finding.hint, diagnostics=(finding,))
 
 
-def _looks_numeric(host: str) -> bool:
-    last = host.rpartition(".")[2]
-    return last.isdigit() or last.startswith("0x")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _judge(gate: TargetGate, place: _Place, address: str) -> Caps:
-    decision = gate.judge(place.host, place.port, ipaddress.ip_address(address.partition("%")[0]), methods=place.methods)
+def _judge(gate: TargetGate, place: _Place, address: str, by: Principal) -> Decision:
+    decision = gate.judge(place.host, place.port, ipaddress.ip_address(address.partition("%")[0]), methods=place.methods, by=by)
     if not decision.code:
-        return decision.caps
+        return decision
     shown = f"{place.host}:{place.port}" + (f" ({address})" if address != place.host else "")
     if decision.code == "E301":
         raise Refused(f"E301 target {shown} is denied: {decision.rule}.")
+    if decision.code == "E312":
+        raise Refused(f"E312 target {shown} is not for this key: {decision.rule}.", hint="Use another key, or another target.")
     raise Refused(
         f"E302 target {shown} is not approved: {decision.rule}.",
-        hint=f"If you may put load on it, add to {gate.source}: allow: [{{host: {place.host}, ports: [{place.port}]}}]",
+        hint=f"If you may put load on it, run: maid policy approve {_written(place.host, place.port)}, or add to {gate.source}: "
+        f"allow: [{{host: {place.host}, ports: [{place.port}]}}]",
     )
 
 
@@ -235,14 +323,26 @@ def _tightened(ceilings: Ceilings, caps: Caps) -> Ceilings:
     )
 
 
-def _check_caps(plan: Plan, place: _Place, caps: Caps) -> None:
+def _check_caps(plan: Plan, place: _Place, decision: Decision) -> None:
+    caps = decision.caps
     rate = sum(load.peak for load in plan.loads if load.model == "rate")
-    for name, value, cap in (
-        ("users", plan.peak_users, caps.max_users),
-        ("starts per second", rate, caps.max_rate),
-        ("seconds", plan.duration_s, caps.max_duration),
+    for name, value, cap, field in (
+        ("users", plan.peak_users, caps.max_users, "max_users"),
+        ("starts per second", rate, caps.max_rate, "max_rate"),
+        ("seconds", plan.duration_s, caps.max_duration, "max_duration"),
     ):
         if value > cap:
             raise Refused(
-                f"E303 the plan wants {value:g} {name} on {place.host}, the cap is {cap:g}.", hint="Lower the load, or raise the cap."
+                f"E303 the plan wants {value:g} {name} on {place.host}, the cap is {cap:g}: {field} of {decision.origins.get(field, 'the server')}.",
+                hint="Lower the load, or raise the cap.",
             )
+    if plan.duration_s > decision.remaining_s:
+        raise Refused(
+            f"E303 the plan wants {plan.duration_s:g} seconds on {place.host}, its window closes in {decision.remaining_s:.0f}: {decision.rule}.",
+            hint="Run it for less time, or when the window has just opened.",
+        )
+
+
+def _written(host: str, port: int) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port in _PORTS.values() else f"{shown}:{port}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.model.errors import InvalidInput
+from maid_lab.services.access.principal import LOCAL, Principal
 
 if TYPE_CHECKING:
     from maid_lab.model.diagnostics import Diagnostic
@@ -40,6 +41,12 @@ class Planned:
         Name of the recipe in diagnostics.
     secrets : mapping
         Values of secret parameters; never written anywhere.
+    approvals : frozenset of str
+        Ids of the approvals that the plan needs.
+    auto_stop : bool
+        Whether the run is to be stopped when most of its requests fail.
+    by : Principal
+        Who planned it.
     """
 
     plan: Plan
@@ -47,6 +54,9 @@ class Planned:
     recipe_text: str = ""
     source: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    approvals: frozenset[str] = frozenset()
+    auto_stop: bool = False
+    by: Principal = LOCAL
 
 
 class Planner:

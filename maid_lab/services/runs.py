@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, Missing
+from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, MaidError, Missing
 from maid_lab.model.states import RunStatus
-from maid_lab.services.admission import admit
+from maid_lab.services.access.principal import LOCAL, Principal
+from maid_lab.services.admission import Resolver, admitted, readmit
 from maid_lab.services.bus import TEST_COMPLETED, TEST_STARTED
 from maid_lab.services.housekeeping import keep_bounds
 from maid_lab.services.logs.choice import LogChoice
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from maid_lab.services.code import CodeSource
     from maid_lab.services.engines import Engine, Pool, RunSupervisor, StopMode
     from maid_lab.services.planning import Planned, Planner
-    from maid_lab.services.policy import TargetGate
+    from maid_lab.services.policy.gate import TargetGate
     from maid_lab.services.settings import Settings
 
 __all__ = ["Doorway", "RunService"]
@@ -42,6 +43,8 @@ __all__ = ["Doorway", "RunService"]
 log = logging.getLogger(__name__)
 
 _RECALLED_PLANS: Final = 16
+#: Longest time that a run goes on after another process has withdrawn its approval.
+_APPROVAL_WATCH_S: Final = 2.0
 
 
 class Doorway(Protocol):
@@ -66,6 +69,7 @@ class _Live:
     bundled: BundledTargets
     logs: LogWriter | None = None
     keeps_rows: bool = True
+    approvals: frozenset[str] = frozenset()
     task: asyncio.Task[RunRecord] | None = None
 
 
@@ -88,6 +92,8 @@ class RunService:
         Hears of the run while it lives.
     bundled : callable
         Makes a holder of bundled targets, one for each run.
+    resolve : callable, optional
+        Finds the addresses of a name; the system's by default.
     """
 
     def __init__(
@@ -100,6 +106,7 @@ class RunService:
         engine: Engine,
         bus: Bus,
         bundled: Callable[[], BundledTargets],
+        resolve: Resolver | None = None,
     ) -> None:
         self._settings = settings
         self._planner = planner
@@ -108,6 +115,7 @@ class RunService:
         self._engine = engine
         self._bus = bus
         self._bundled = bundled
+        self._resolve = resolve
         self._pool: Pool | None = None
         self._planned: dict[str, Planned] = {}
         self._live: _Live | None = None
@@ -133,6 +141,7 @@ class RunService:
         data: Mapping[str, Any] | None = None,
         code: CodeSource | None = None,
         changes: Mapping[str, Any] | None = None,
+        by: Principal = LOCAL,
     ) -> Plan:
         """Return the plan of a recipe: validated, admitted by the policy, addresses pinned.
 
@@ -150,6 +159,8 @@ class RunService:
             Functions that take the place of the steps of scenarios.
         changes : mapping
             Fields of the recipe with other values, as in its file.
+        by : Principal
+            Who asks; keys and agents have bounds of their own.
 
         Raises
         ------
@@ -158,7 +169,10 @@ class RunService:
         Refused
             If the policy does not allow a target or a cap is exceeded.
         """
-        return (await self.planned(recipe, parameters, overrides, preset=preset, shapes=shapes, data=data, code=code, changes=changes)).plan
+        planned = await self.planned(
+            recipe, parameters, overrides, preset=preset, shapes=shapes, data=data, code=code, changes=changes, by=by
+        )
+        return planned.plan
 
     async def planned(
         self,
@@ -171,12 +185,14 @@ class RunService:
         data: Mapping[str, Any] | None = None,
         code: CodeSource | None = None,
         changes: Mapping[str, Any] | None = None,
+        by: Principal = LOCAL,
     ) -> Planned:
         """Return the plan with its warnings and the recipe it came from."""
         planned = self._planner.plan(
             recipe, parameters or {}, overrides or {}, preset=preset, shapes=shapes, data=data, code=code, changes=changes
         )
-        planned = replace(planned, plan=await admit(planned.plan, self._gate))
+        admission = await admitted(planned.plan, self._gate, resolve=self._resolve, by=by)
+        planned = replace(planned, plan=admission.plan, by=by)
         self._planned[planned.plan.plan_hash] = planned
         for oldest in list(self._planned)[:-_RECALLED_PLANS]:
             del self._planned[oldest]
@@ -191,6 +207,8 @@ class RunService:
             If a log cannot be written where the settings want it.
         Conflict
             If a run is under way, here or in another process; names it.
+        Refused
+            If the policy does not allow a target any more, or a name has another address than when it was planned.
         EngineFailure
             If the disk is too full to keep rows.
         """
@@ -204,6 +222,10 @@ class RunService:
         _check_disk(self._archive.home, self._settings.min_free_bytes)
         choice = LogChoice.of(self._settings)
         choice.check()
+        admission = await readmit(plan, self._gate, resolve=self._resolve, by=planned.by)
+        if self._live is not None:
+            raise Conflict(f"run {self._live.record.id} ({self._live.plan.title}) is under way.", hint="Wait for it, or stop it first.")
+        planned = replace(planned, approvals=admission.approvals, auto_stop=admission.auto_stop)
         record = self._archive.new_record(planned, name=name, tags=tags)
         slot = self._archive.claim(record)
         bundled = self._bundled()
@@ -222,8 +244,9 @@ class RunService:
             slot.release()
             raise
         self._live = _Live(
-            record=record, plan=resolved, supervisor=supervisor, pool=pool, slot=slot, bundled=bundled, logs=logs, keeps_rows=choice.rows
-        )
+            record=record, plan=resolved, supervisor=supervisor, pool=pool, slot=slot, bundled=bundled, logs=logs, keeps_rows=choice.rows,
+            approvals=admission.approvals,
+        )  # fmt: skip
         self._live.task = asyncio.create_task(self._course(self._live), name=f"run {record.id}")
         return record.id
 
@@ -257,6 +280,13 @@ class RunService:
         if self._live is None:
             raise Missing("no run is under way here.", hint="maid status shows runs of other processes.")
         self._live.supervisor.stop(mode=mode, reason=reason)
+
+    def stop_for(self, approval_id: str) -> bool:
+        """End the run that is under way here when it needs an approval that was withdrawn, and return whether it did."""
+        if self._live is None or approval_id not in self._live.approvals:
+            return False
+        self._live.supervisor.stop(mode="kill", reason=f"approval {approval_id[:8]} of its target was withdrawn or has expired")
+        return True
 
     def control(self, change: ControlChange, *, by: str = "") -> dict[str, Any]:
         """Change the load of the run that is under way; see `Supervisor.control`.
@@ -300,7 +330,7 @@ class RunService:
         try:
             live.record = self._archive.note(live.record, status=str(RunStatus.RUNNING), start_time=datetime.now(UTC))
             self._bus.publish(TEST_STARTED, _started(live))
-            async with self._opened_door(live.record.id):
+            async with self._opened_door(live.record.id), self._watched_approvals(live):
                 end = await self._supervise(live)
             await live.pool.close()
             await _finish_logs(live)
@@ -335,6 +365,32 @@ class RunService:
                 log.warning("run %s could not be controlled from other programs: %s", run_id, error)
             else:
                 await self._door.close()
+
+    @contextlib.asynccontextmanager
+    async def _watched_approvals(self, live: _Live) -> AsyncIterator[None]:
+        """Stop a run when an approval that it needs ends, whoever withdrew it: this process, another one, or time."""
+        if not live.approvals:
+            yield
+            return
+        watching = asyncio.create_task(self._watch_approvals(live))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+
+    async def _watch_approvals(self, live: _Live) -> None:
+        while True:
+            await asyncio.sleep(_APPROVAL_WATCH_S)
+            try:
+                ended = live.approvals - await asyncio.to_thread(self._gate.approved_ids)
+            except MaidError as error:
+                log.warning("approvals cannot be read, the run goes on: %s", error)
+                continue
+            for approval_id in sorted(ended)[:1]:
+                self.stop_for(approval_id)
+                return
 
     async def _supervise(self, live: _Live) -> RunEnd:
         from maid_lab.engine.supervision.supervisor import RunEnd

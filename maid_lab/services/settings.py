@@ -90,6 +90,9 @@ class Settings(BaseSettings):
         default="disabled",
         description="What a user's cadence is in the view on coordinated omission: average, minimum or maximum duration of its loops, or disabled.",
     )
+    agent_max_users: int = Field(default=50, ge=1, description="Most users of a run that an agent starts.")
+    agent_max_rate: float = Field(default=100.0, gt=0, description="Most starts per second of a run that an agent starts.")
+    agent_max_duration: float = Field(default=600.0, gt=0, description="Most seconds of a run that an agent starts.")
     quiet: int = Field(
         default=0, ge=0, le=3, description="What the console leaves out: 1 progress, 2 warnings of the run too, 3 its errors too."
     )

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from maid_lab.model.run_record import RunRecord
+from maid_lab.store.approvals import ApprovalRepository
 from maid_lab.store.catalogue import Catalogue
 from maid_lab.store.folders import RunFolder
 from maid_lab.store.metrics import MetricsRepository
@@ -30,7 +31,7 @@ class Store:
 
     Attributes
     ----------
-    runs, metrics, recipes
+    runs, metrics, recipes, approvals
         Repositories of the catalogue.
     """
 
@@ -40,6 +41,7 @@ class Store:
         self.runs = RunRepository(catalogue)
         self.metrics = MetricsRepository(catalogue)
         self.recipes = RecipeRepository(catalogue)
+        self.approvals = ApprovalRepository(catalogue)
 
     @classmethod
     def open(cls, home: Path, *, wait_s: float = 5.0) -> Store:

@@ -6,9 +6,9 @@ import pytest
 
 from maid_lab.model.errors import InvalidInput, Refused
 from maid_lab.model.plan import Ceilings, Code, HttpStep, Label, Load, Plan, Scenario, Segment, Target, TransactionStep
-from maid_lab.services.admission import admit, is_bundled, resolve_host
+from maid_lab.services.admission import admit, is_bundled, readmit, resolve_host
 from maid_lab.services.policy import TargetGate, TargetPolicy
-from tests.services.test_policy import FILE, gate
+from tests.services.policy.test_gate import FILE, gate
 
 NAMES = {
     "shop.test": ("10.1.1.1", "10.1.1.2"),
@@ -93,8 +93,51 @@ async def test_functions_need_a_target_where_every_method_is_allowed() -> None:
 
 async def test_a_plan_above_a_cap_is_refused_with_both_figures() -> None:
     capped = gate(allow=[{"host": "shop.test", "max_users": 50}])
-    with pytest.raises(Refused, match=r"E303 the plan wants 51 users on shop\.test, the cap is 50"):
+    with pytest.raises(
+        Refused, match=r"E303 the plan wants 51 users on shop\.test, the cap is 50: max_users of targets\.yaml: allow shop\.test"
+    ):
         await admit(plan(users=51), capped, resolve=resolve)
+
+
+async def test_a_name_that_has_moved_since_the_plan_does_not_start() -> None:
+    planned = await admit(plan(), OPEN, resolve=resolve)
+
+    async def elsewhere(host: str, port: int) -> tuple[str, ...]:
+        return ("10.1.1.1", "10.9.9.9")
+
+    async def fewer(host: str, port: int) -> tuple[str, ...]:
+        return ("10.1.1.2",)
+
+    with pytest.raises(Refused, match=r"E311 the address of shop\.test changed since the plan: it is 10\.9\.9\.9 now"):
+        await readmit(planned, OPEN, resolve=elsewhere)
+    assert (await readmit(planned, OPEN, resolve=fewer)).plan == planned
+
+
+@pytest.mark.parametrize(("now", "changed"), [(("::1", "10.1.1.1"), False), (("fd00::1",), True)])
+async def test_a_family_that_was_left_out_is_no_change_unless_it_is_all_there_is(now: tuple[str, ...], *, changed: bool) -> None:
+    planned = await admit(plan(), OPEN, resolve=resolve)
+
+    async def both(host: str, port: int) -> tuple[str, ...]:
+        return now
+
+    if changed:
+        with pytest.raises(Refused, match="E311"):
+            await readmit(planned, OPEN, resolve=both)
+    else:
+        await readmit(planned, OPEN, resolve=both)
+
+
+async def test_a_policy_that_has_changed_since_the_plan_holds_at_the_start() -> None:
+    planned = await admit(plan(), OPEN, resolve=resolve)
+    with pytest.raises(Refused, match="E301"):
+        await readmit(planned, gate(deny=[{"host": "shop.test"}]), resolve=resolve)
+
+
+async def test_an_address_written_as_one_asks_no_name_server() -> None:
+    async def nobody(host: str, port: int) -> tuple[str, ...]:
+        raise AssertionError(host)
+
+    await admit(plan("http://127.0.0.1:8000"), OPEN, resolve=nobody)
 
 
 async def test_bundled_targets_are_left_to_the_run() -> None:
