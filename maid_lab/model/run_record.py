@@ -12,8 +12,10 @@ from typing import Any, Final
 
 from maid_lab.model.states import RunStatus
 
-__all__ = ["RunRecord", "new_run_id"]
+__all__ = ["ANNOTATIONS", "RunRecord", "new_run_id"]
 
+#: What people may say of a run, at any time.
+ANNOTATIONS: Final = ("name", "tags", "notes", "pinned")
 _TIMES: Final = ("start_time", "end_time", "created_at", "updated_at")
 _lock = threading.Lock()
 _last_stamp = 0

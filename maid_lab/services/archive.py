@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.model.errors import Conflict, MaidError
 from maid_lab.model.plan import plan_to_json
-from maid_lab.model.run_record import RunRecord, new_run_id
+from maid_lab.model.run_record import ANNOTATIONS, RunRecord, new_run_id
 from maid_lab.model.states import RunStatus, Verdict
 from maid_lab.services.catalogue import opened
 from maid_lab.store.folders import RunFolder, write_atomically
@@ -100,9 +100,12 @@ class Archive:
         shutil.rmtree(RunFolder(self.home, record.id).path, ignore_errors=True)
 
     def note(self, record: RunRecord, **changes: Any) -> RunRecord:
-        """Write the changed record into the run's folder and return it."""
-        changed = record.changed(**changes)
-        RunFolder(self.home, record.id).write_record(changed)
+        """Write the changed record into the run's folder and return it; what people said of it meanwhile stays."""
+        folder = RunFolder(self.home, record.id)
+        known = folder.read_record()
+        said = {} if known is None else {name: getattr(known, name) for name in ANNOTATIONS}
+        changed = record.changed(**said | changes)
+        folder.write_record(changed)
         return changed
 
     def list(self, record: RunRecord) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from maid_lab.store.catalogue import Catalogue
 
-__all__ = ["RunRepository"]
+__all__ = ["RunRepository", "record_of"]
 
 _COLUMNS: Final = tuple(spec.name for spec in fields(RunRecord))
 _JSON: Final = ("config_json", "metrics_json")
@@ -74,7 +74,7 @@ class RunRepository:
             found = rows_of(connection.execute(f"{_SELECT} where id = ?", [full_id]))
             if not found:
                 raise Missing(f"run {full_id} was removed meanwhile.", hint="maid history lists runs.")
-            record = _record(found[0]).changed(**columns)
+            record = record_of(found[0]).changed(**columns)
             _save(connection, record)
             return record
 
@@ -171,7 +171,7 @@ class RunRepository:
         )
 
     def _records(self, clause: str, values: Sequence[Any]) -> Sequence[RunRecord]:
-        return [_record(row) for row in self._catalogue.read(f"{_SELECT} {clause}", values)]
+        return [record_of(row) for row in self._catalogue.read(f"{_SELECT} {clause}", values)]
 
 
 def _save(connection: duckdb.DuckDBPyConnection, record: RunRecord) -> None:
@@ -181,7 +181,8 @@ def _save(connection: duckdb.DuckDBPyConnection, record: RunRecord) -> None:
     connection.execute(f"insert or replace into maid_runs ({', '.join(_COLUMNS)}) values ({places})", values)
 
 
-def _record(row: Mapping[str, Any]) -> RunRecord:
+def record_of(row: Mapping[str, Any]) -> RunRecord:
+    """Return the record of a row of `maid_runs`; its times are microseconds."""
     data = dict(row)
     for name in _JSON:
         data[name] = json.loads(data[name]) if data[name] else {}

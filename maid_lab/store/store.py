@@ -11,6 +11,7 @@ from maid_lab.model.run_record import RunRecord
 from maid_lab.store.approvals import ApprovalRepository
 from maid_lab.store.catalogue import Catalogue
 from maid_lab.store.folders import RunFolder
+from maid_lab.store.history_pages import HistoryPages
 from maid_lab.store.metrics import MetricsRepository
 from maid_lab.store.parquet import RowCounts, finalise, read_rows
 from maid_lab.store.rebuild import backup, rebuild
@@ -31,7 +32,7 @@ class Store:
 
     Attributes
     ----------
-    runs, metrics, recipes, approvals
+    runs, pages, metrics, recipes, approvals
         Repositories of the catalogue.
     """
 
@@ -39,6 +40,7 @@ class Store:
         self.home = home
         self._catalogue = catalogue
         self.runs = RunRepository(catalogue)
+        self.pages = HistoryPages(catalogue)
         self.metrics = MetricsRepository(catalogue)
         self.recipes = RecipeRepository(catalogue)
         self.approvals = ApprovalRepository(catalogue)
