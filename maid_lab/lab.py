@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from maid_lab.services.policy.approvals import Approvals
     from maid_lab.services.policy.gate import TargetGate
     from maid_lab.services.reports.service import ReportService
+    from maid_lab.services.results.service import Results
     from maid_lab.services.runs import RunService
     from maid_lab.services.settings import Settings
 
@@ -143,6 +145,13 @@ class Lab:
         from maid_lab.services.reports.service import ReportService
 
         return ReportService()
+
+    @cached_property
+    def results(self) -> Results:
+        """Tells of runs, finished ones and the one under way; imported when first used."""
+        from maid_lab.services.results.service import Results
+
+        return Results(self.home)
 
     @property
     def approvals(self) -> Approvals:
