@@ -110,8 +110,9 @@ class Lab:
         from maid_lab.services.bundled import BundledTargets
         from maid_lab.services.bus import Bus
         from maid_lab.services.engines import LocalEngine
+        from maid_lab.services.files.gate import FileGate
         from maid_lab.services.history import History
-        from maid_lab.services.library import RecipeLibrary
+        from maid_lab.services.library import RecipeLibrary, shipped_recipes
         from maid_lab.services.planning import Planner
         from maid_lab.services.policy.approvals import valid_approvals
         from maid_lab.services.policy.gate import TargetGate, agent_caps
@@ -119,7 +120,8 @@ class Lab:
         from maid_lab.services.settings import load_settings
 
         folder = open_home(home or home_folder())
-        settings, library, bus = load_settings(folder, flags=flags), RecipeLibrary(folder), Bus()
+        settings, bus = load_settings(folder, flags=flags), Bus()
+        library = RecipeLibrary(folder, files=FileGate.load(folder, settings, Path.cwd(), shipped_recipes()))
         gate = TargetGate.load(folder, approvals=valid_approvals(folder), agent_caps=agent_caps(settings))
         runs = RunService(
             settings=settings,

@@ -22,7 +22,7 @@ TOP_LEVEL: Final = {
     "tests", "voila_dashboards",
 }  # fmt: skip
 #: Folders of tests that mirror neither a room nor a folder at the top, such as `recipes`.
-NO_ROOM: Final = {"benchmarks", "browser", "support"}
+NO_ROOM: Final = {"benchmarks", "browser", "support", "security"}
 
 # Put together here, so that this file does not hold what it looks for.
 MACHINE_PATH: Final = re.compile(r"(?:^|[^A-Za-z0-9_.~-])/(?:" + "|".join(("work", "root", "home/[a-z]+", "Users/[A-Za-z]+")) + ")/")

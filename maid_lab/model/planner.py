@@ -215,7 +215,7 @@ class _Planner:
 
     def _scenario(self, scenario: Scenario, index: int) -> out.Scenario:
         context, pointer = self._context, f"/scenarios/{index}"
-        known = names_of(self._data, self._data["scenarios"][index], self._loaded.base_dir)
+        known = names_of(self._data, self._data["scenarios"][index], self._loaded.base_dir, self._loaded.files)
         # The data set was read by now, so its fields are known whatever its format.
         recorded = self._recorded.get(scenario.name, frozenset())
         row, made = self._fields.get(scenario.data or "", recorded), fragment_names(self._loaded)
@@ -249,7 +249,7 @@ class _Planner:
         written = getattr(self._recipe, field_name)
         if not written:
             return ()
-        common = names_of(self._data, None, self._loaded.base_dir)
+        common = names_of(self._data, None, self._loaded.base_dir, self._loaded.files)
         made = defined_in(self._data.get(field_name)) | fragment_names(self._loaded)
         names = Names(common.params, common.secrets, common.variables | made)
         return self._step_planner(names, "", field_name, ()).steps(written, f"/{field_name}")

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from maid_lab.model.files import FOLDER_ONLY, FileProblem, Files, read_all
 from maid_lab.model.planning.sources import DataError
 
 if TYPE_CHECKING:
     from maid_lab.model.recipe.target import DataSet
 
-__all__ = ["located", "read_data"]
+__all__ = ["read_data", "read_named"]
 
 MAX_BYTES: Final = 256 * 1024 * 1024
 _CONVERT: Final[dict[str, Callable[[str], Any]]] = {
@@ -27,22 +28,18 @@ _CONVERT: Final[dict[str, Callable[[str], Any]]] = {
 Rows = tuple[dict[str, Any], ...]
 
 
-def read_data(data_set: DataSet, path: str, base_dir: Path | None) -> tuple[Rows, str]:
+def read_data(data_set: DataSet, path: str, base_dir: Path | None, *, files: Files = FOLDER_ONLY) -> tuple[Rows, str]:
     """Return the rows of a data set and the SHA-256 of its file, empty for inline rows.
 
     Raises
     ------
     DataError
-        If the file is missing, outside the recipe's folder, too large, or not what its format says.
+        If the file is missing, may not be read, is too large, or not what its format says.
     """
     if data_set.rows is not None:
         return _mappings(data_set.rows, data_set.name), ""
-    file = located(path, base_dir)
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise DataError("E306", f"{path} cannot be read: {error.strerror or error}") from None
-    kind = data_set.format or file.suffix.lstrip(".").lower()
+    raw = read_named(path, base_dir, files)
+    kind = data_set.format or Path(path).suffix.lstrip(".").lower()
     if kind not in _READERS:
         raise DataError("E306", f"{path} is not of a known format; say format: csv, jsonl, json or parquet")
     try:
@@ -54,24 +51,18 @@ def read_data(data_set: DataSet, path: str, base_dir: Path | None) -> tuple[Rows
     return rows, hashlib.sha256(raw).hexdigest()
 
 
-def located(path: str, base_dir: Path | None) -> Path:
-    """Return the file that a recipe names.
+def read_named(path: str, base_dir: Path | None, files: Files) -> bytes:
+    """Return the content of a file that a recipe names.
 
     Raises
     ------
     DataError
-        If it is missing, outside the recipe's folder, or too large.
+        If it is missing, may not be read, or is too large.
     """
-    if base_dir is None:
-        raise DataError("E305", "a recipe without a folder reads no files; save it beside its data")
-    file = (base_dir / path).resolve()
-    if not file.is_relative_to(base_dir.resolve()):
-        raise DataError("E305", f"{path} is outside the recipe's folder")
-    if not file.is_file():
-        raise DataError("E306", f"{path} is missing")
-    if file.stat().st_size > MAX_BYTES:
-        raise DataError("E402", f"{path} is larger than {MAX_BYTES // 2**20} MiB")
-    return file
+    try:
+        return read_all(files.open(path, base_dir), path, MAX_BYTES)
+    except FileProblem as problem:
+        raise DataError(problem.code, str(problem)) from None
 
 
 def _csv(raw: bytes, data_set: DataSet) -> Rows:

@@ -13,7 +13,7 @@ from maid_lab.model.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["home_folder", "open_home"]
+__all__ = ["home_folder", "jupyter_places", "open_home"]
 
 
 def home_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -48,6 +48,13 @@ def open_home(path: Path) -> Path:
             f"the home folder {path} cannot be used: {error.strerror or error}.", hint="Set MAID_HOME to a folder that you may write to."
         ) from None
     return path
+
+
+def jupyter_places(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+    """Return the folders of Jupyter that hold tokens, the cookie secret and the server's configuration."""
+    runtime = environ.get("JUPYTER_RUNTIME_DIR") or _jupyter_data(environ) / "runtime"
+    config = environ.get("JUPYTER_CONFIG_DIR") or Path.home() / ".jupyter"
+    return Path(runtime).absolute(), Path(config).absolute()
 
 
 def _close_to_others(path: Path, mode: int) -> None:

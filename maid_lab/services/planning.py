@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -117,14 +118,15 @@ class Planner:
         loaded = load_source(self._library.find(recipe), base_dir=code.base_dir if code is not None else "")
         if changes:
             loaded = _changed(loaded, changes)
+        tables = {**(code.tables if code is not None else {}), **(data or {})}
         result = make_plan(
             self._with_defaults(loaded),
             parameters=parameters,
             preset=preset,
             overrides={**self._forced(), **overrides},
             environment=self._environment,
-            read_data=reading_given(given_rows(loaded.recipe, {**(code.tables if code is not None else {}), **(data or {})}), read_data),
-            read_recording=read_recording,
+            read_data=reading_given(given_rows(loaded.recipe, tables), partial(read_data, files=loaded.files)),
+            read_recording=partial(read_recording, files=loaded.files),
             shapes=shapes,
         )
         if result.plan is None:
@@ -166,7 +168,7 @@ def _changed(loaded: Loaded, changes: Mapping[str, Any]) -> Loaded:
         raise InvalidInput(
             f"{', '.join(changes)} cannot be written into the recipe: {error}.", hint="Give what a recipe's file could hold."
         ) from None
-    return parse_recipe(text, source=loaded.source, base_dir=loaded.base_dir)
+    return parse_recipe(text, source=loaded.source, base_dir=loaded.base_dir, files=loaded.files)
 
 
 def load_source(source: RecipeSource, *, base_dir: str = "") -> Loaded:
@@ -174,8 +176,8 @@ def load_source(source: RecipeSource, *, base_dir: str = "") -> Loaded:
     from maid_lab.model.recipe.loading import load_recipe, parse_recipe
 
     if source.path is not None:
-        return load_recipe(source.path)
-    return parse_recipe(source.text, source=source.name, base_dir=Path(base_dir) if base_dir else None)
+        return load_recipe(source.path, files=source.files)
+    return parse_recipe(source.text, source=source.name, base_dir=Path(base_dir) if base_dir else None, files=source.files)
 
 
 def card_of(source: RecipeSource) -> dict[str, str]:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from maid_lab.model.files import FOLDER_ONLY, Files
 from maid_lab.model.planning.sources import DataError
-from maid_lab.services.datasets import located
+from maid_lab.services.datasets import read_named
 
 __all__ = ["read_recording"]
 
@@ -18,7 +19,7 @@ _SHOWN: Final = 40
 Lines = list[tuple[int, Mapping[str, Any]]]
 
 
-def read_recording(path: str, base_dir: Path | None) -> Sequence[tuple[int, Mapping[str, Any]]]:
+def read_recording(path: str, base_dir: Path | None, *, files: Files = FOLDER_ONLY) -> Sequence[tuple[int, Mapping[str, Any]]]:
     """Return the lines of a recording, each with its number in the file.
 
     Raises
@@ -26,14 +27,12 @@ def read_recording(path: str, base_dir: Path | None) -> Sequence[tuple[int, Mapp
     DataError
         If the file is missing, outside the recipe's folder, too large, or a line is not what its format says; names the line.
     """
-    file = located(path, base_dir)
-    reader = _READERS.get(file.suffix.lower())
+    raw = read_named(path, base_dir, files)
+    reader = _READERS.get(Path(path).suffix.lower())
     if reader is None:
         raise DataError("E306", f"{path} is neither CSV nor JSONL; a recording ends in {', '.join(_READERS)}")
     try:
-        lines = reader(file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise DataError("E306", f"{path} cannot be read: {error.strerror or error}") from None
+        lines = reader(raw.decode("utf-8-sig"))
     except (ValueError, csv.Error, RecursionError) as error:
         raise DataError("E306", f"{path}, {error}") from None
     if not lines:

@@ -90,6 +90,12 @@ class Settings(BaseSettings):
         default="disabled",
         description="What a user's cadence is in the view on coordinated omission: average, minimum or maximum duration of its loops, or disabled.",
     )
+    files_roots: str = Field(
+        default="", description="Folders below which recipes may read files, beside their own; separated as in PATH. Empty adds none."
+    )
+    files_certificates: str = Field(
+        default="", description="Certificates and keys that recipes may name although such files are protected; exact paths, as in PATH."
+    )
     agent_max_users: int = Field(default=50, ge=1, description="Most users of a run that an agent starts.")
     agent_max_rate: float = Field(default=100.0, gt=0, description="Most starts per second of a run that an agent starts.")
     agent_max_duration: float = Field(default=600.0, gt=0, description="Most seconds of a run that an agent starts.")

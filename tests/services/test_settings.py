@@ -25,6 +25,8 @@ VALUES: dict[str, tuple[Any, Any, Any, Any]] = {
     "running_metrics": (1.0, 2.0, 3.0, 4.0),
     "baseline_file": ("a", "b", "c", "d"),
     "co_mitigation": ("average", "minimum", "maximum", "disabled"),
+    "files_roots": ("a", "b", "c", "d"),
+    "files_certificates": ("a", "b", "c", "d"),
     "agent_max_users": (1, 2, 3, 4),
     "agent_max_rate": (1.0, 2.0, 3.0, 4.0),
     "agent_max_duration": (1.0, 2.0, 3.0, 4.0),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
+from maid_lab.model.files import read_planned
 from maid_lab.model.templates import compile_value
 
 __all__ = ["MultipartBody", "Part", "boundary_for", "encoded"]
@@ -39,7 +39,7 @@ class MultipartBody:
         self._parts: list[tuple[Part, Callable[[Any], Any] | None]] = []
         for part in parts:
             value = compile_value(part.get("value"))
-            content = Path(part["file"]).read_bytes() if "file" in part else b"" if callable(value) else text(value).encode()
+            content = read_planned(part["file"]) if "file" in part else b"" if callable(value) else text(value).encode()
             known = Part(name=part["name"], content=content, filename=part["filename"], content_type=part["type"])
             self._parts.append((known, value if callable(value) else None))
         self._boundary = boundary_for(part for part, _ in self._parts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
@@ -13,6 +12,7 @@ from maid_lab._version import __version__
 from maid_lab.engine.http.links import referer_for
 from maid_lab.engine.http.multipart import MultipartBody
 from maid_lab.engine.http.origin import Base
+from maid_lab.model.files import read_planned
 from maid_lab.model.templates import compile_value
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def _body(step: HttpStep) -> Any:
     if step.body is None:
         return None
     if step.body.kind == "file":
-        return Path(str(step.body.value)).read_bytes()
+        return read_planned(str(step.body.value))
     value = compile_value(step.body.value)
     return value if callable(value) else _encode(step.body.kind, value)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from maid_lab.model import plan as out
+from maid_lab.model.files import FOLDER_ONLY, Files
 from maid_lab.model.planning.context import Context, PlanningError
 from maid_lab.model.planning.files import read_schema
 from maid_lab.model.recipe.checks import Check, Extract, HeaderCheck, JsonCheck
@@ -75,10 +76,19 @@ def plan_extract(extract: Extract, run: Run, context: Context, pointer: str) -> 
     )
 
 
-def plan_check(check: Check, run: Run, context: Context, pointer: str, *, negated: bool = False, base_dir: Path | None = None) -> out.Check:
+def plan_check(
+    check: Check,
+    run: Run,
+    context: Context,
+    pointer: str,
+    *,
+    negated: bool = False,
+    base_dir: Path | None = None,
+    files: Files = FOLDER_ONLY,
+) -> out.Check:
     """Return a check; one that is not run yet is a finding. Files are looked for below `base_dir`."""
     if check.kind == "not":
-        return plan_check(check.value, run, context, f"{pointer}/not", negated=not negated, base_dir=base_dir)
+        return plan_check(check.value, run, context, f"{pointer}/not", negated=not negated, base_dir=base_dir, files=files)
     if check.kind not in _KINDS:
         context.refuse(f"check by {check.kind}", f"{pointer}/{check.kind}")
         raise PlanningError
@@ -89,7 +99,7 @@ def plan_check(check: Check, run: Run, context: Context, pointer: str, *, negate
     if isinstance(value, HeaderCheck):
         return _named(value, "header", value.name, run, place, negated=negated)
     if kind == "schema":
-        schema = read_schema(str(value), base_dir, context, place)
+        schema = read_schema(str(value), base_dir, files, context, place)
         return out.Check(kind=kind, op="matches", value=escaped(schema), negated=negated, text=_text(kind, value, negated=negated))
     if kind in ("size", "latency", "messages"):
         op, limit = _limit(value, kind, context, place)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from maid_lab.model.files import FileProblem, Files, read_all
 from maid_lab.model.planning.context import Context, PlanningError
 
 __all__ = ["file_below", "read_schema"]
@@ -13,27 +14,23 @@ __all__ = ["file_below", "read_schema"]
 _MOST_BYTES: Final = 1024 * 1024
 
 
-def file_below(name: str, base_dir: Path | None, context: Context, place: str) -> Path:
-    """Return a file of the recipe's folder.
+def file_below(name: str, base_dir: Path | None, files: Files, context: Context, place: str, *, is_certificate: bool = False) -> Path:
+    """Return the real path of a file that a recipe names and may read.
 
     Raises
     ------
     PlanningError
-        If it is outside (E305) or missing (E306); the finding is noted.
+        If it is outside (E305), kept out (E304) or missing (E306); the finding is noted.
     """
     path = context.value(name, str, place)
-    folder = base_dir.resolve() if base_dir is not None else None
-    file = (folder / path).resolve() if folder is not None else None
-    if file is None or folder is None or not file.is_relative_to(folder):
-        context.add("E305", f"{path} is outside the recipe's folder", "Put the file beside the recipe.", place)
-        raise PlanningError
-    if not file.is_file():
-        context.add("E306", f"{path} is missing", "Check the path.", place)
-        raise PlanningError
-    return file
+    try:
+        return files.stat(path, base_dir, is_certificate=is_certificate)
+    except FileProblem as problem:
+        context.add(problem.code, str(problem), problem.hint, place)
+        raise PlanningError from None
 
 
-def read_schema(name: str, base_dir: Path | None, context: Context, place: str) -> str:
+def read_schema(name: str, base_dir: Path | None, files: Files, context: Context, place: str) -> str:
     """Return a JSON Schema as text.
 
     Raises
@@ -43,21 +40,22 @@ def read_schema(name: str, base_dir: Path | None, context: Context, place: str) 
     """
     import jsonschema
 
-    file = file_below(name, base_dir, context, place)
+    path = context.value(name, str, place)
     try:
-        schema = _json_of(file)
+        schema = _json_of(read_all(files.open(path, base_dir), path, _MOST_BYTES))
         jsonschema.validators.validator_for(schema).check_schema(schema)
-    except (OSError, ValueError, jsonschema.SchemaError) as error:
+    except FileProblem as problem:
+        context.add(problem.code, str(problem), problem.hint, place)
+        raise PlanningError from None
+    except (ValueError, jsonschema.SchemaError) as error:
         reason = error.message if isinstance(error, jsonschema.SchemaError) else str(error)
         context.add("E104", f"{name} is no JSON Schema: {reason}", "Mend the file.", place)
         raise PlanningError from None
     return json.dumps(schema)
 
 
-def _json_of(file: Path) -> Any:
-    if file.stat().st_size > _MOST_BYTES:
-        raise ValueError(f"it is larger than {_MOST_BYTES // 1024} KiB")
-    schema = json.loads(file.read_text(encoding="utf-8"))
+def _json_of(raw: bytes) -> Any:
+    schema = json.loads(raw.decode("utf-8"))
     if not isinstance(schema, dict | bool):
         raise ValueError("a schema is an object")  # noqa: TRY004 - a file's content
     return schema

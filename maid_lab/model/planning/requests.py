@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from maid_lab.model import plan as out
+from maid_lab.model.files import Files
 from maid_lab.model.nearest import did_you_mean
 from maid_lab.model.planning.addresses import is_ip
 from maid_lab.model.planning.certificates import certificate_problem
@@ -45,16 +46,19 @@ class RequestPlanner:
         What expressions may read there.
     base_dir : Path or None
         Folder of the recipe, for bodies and certificates.
+    files : Files
+        What opens them.
     defaults : Defaults
         Of the target; what a request says itself wins.
     overrides : Overrides
         `timeout` and `gzip` of the caller, which win over both.
     """
 
-    def __init__(self, leaves: Leaves, *, base_dir: Path | None, defaults: Defaults, overrides: Overrides) -> None:
+    def __init__(self, leaves: Leaves, *, base_dir: Path | None, files: Files, defaults: Defaults, overrides: Overrides) -> None:
         self._leaves = leaves
         self._context: Context = leaves.context
         self._base_dir = base_dir
+        self._files = files
         self._defaults = defaults
         self._overrides = overrides
 
@@ -97,7 +101,8 @@ class RequestPlanner:
             is_http2=self._chosen("http_version", call, place)[0] == "2",
             extract=tuple(plan_extract(each, run, context, f"{pointer}/extract/{i}") for i, each in enumerate(step.extract)),
             check=tuple(
-                plan_check(each, run, context, f"{pointer}/check/{i}", base_dir=self._base_dir) for i, each in enumerate(step.check)
+                plan_check(each, run, context, f"{pointer}/check/{i}", base_dir=self._base_dir, files=self._files)
+                for i, each in enumerate(step.check)
             ),
             retry=self._retry(step, pointer),
             when=self._leaves.expression(step.when, f"{pointer}/when"),
@@ -184,13 +189,13 @@ class RequestPlanner:
         kind = self._leaves.text(value.get("content_type", ""), f"{place}/content_type")
         if "value" in value:
             return {"value": self._leaves.tree(value["value"], f"{place}/value"), "type": kind}
-        file = file_below(value["file"], self._base_dir, self._context, f"{place}/file")
+        file = file_below(value["file"], self._base_dir, self._files, self._context, f"{place}/file")
         guessed = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         named = self._leaves.text(value.get("filename", file.name), f"{place}/filename")
         return {"file": str(file), "filename": named, "type": kind or guessed}
 
     def _file_body(self, name: str, place: str) -> out.Body:
-        return out.Body(kind="file", value=str(file_below(name, self._base_dir, self._context, place)))
+        return out.Body(kind="file", value=str(file_below(name, self._base_dir, self._files, self._context, place)))
 
     # ---- how it is sent
 
@@ -310,12 +315,7 @@ class RequestPlanner:
     def _file_of(self, value: str | None, place: str) -> str:
         if not value:
             return ""
-        text = self._context.value(value, str, place)
-        file = Path(text) if Path(text).is_absolute() or self._base_dir is None else self._base_dir / text
-        if not file.is_file():
-            self._context.add("E306", f"{text} is missing", "Check the path.", place)
-            raise PlanningError
-        return str(file.resolve())
+        return str(file_below(value, self._base_dir, self._files, self._context, place, is_certificate=True))
 
     def _retry(self, step: StepBase, pointer: str) -> out.Retry | None:
         if step.retry is None:

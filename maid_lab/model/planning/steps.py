@@ -65,7 +65,7 @@ class StepPlanner:
         self._defaults = defaults
         self._overrides = overrides
         self._tags = tags
-        self._requests = RequestPlanner(leaves, base_dir=loaded.base_dir, defaults=defaults, overrides=overrides)
+        self._requests = RequestPlanner(leaves, base_dir=loaded.base_dir, files=loaded.files, defaults=defaults, overrides=overrides)
         self._transactions: list[str] = []
         self._paths: set[str] = set()
 

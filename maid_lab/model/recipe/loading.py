@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from maid_lab.model.diagnostics import Diagnostic, has_errors
+from maid_lab.model.files import FOLDER_ONLY, FileProblem, Files, read_all
 from maid_lab.model.recipe.document import Document, parse_document
 from maid_lab.model.recipe.semantics import check_meaning
 from maid_lab.model.recipe.top import Fragment, Recipe
@@ -34,6 +35,8 @@ class Loaded:
         Errors first.
     fragments : dict
         Included fragments by the name of their include.
+    files : Files
+        What opens the files that it names.
     """
 
     recipe: Recipe | None
@@ -44,6 +47,7 @@ class Loaded:
     base_dir: Path | None = None
     fragments: dict[str, Fragment] = field(default_factory=dict)
     fragment_hashes: tuple[str, ...] = ()
+    files: Files = field(default=FOLDER_ONLY, compare=False, repr=False)
 
     @property
     def is_valid(self) -> bool:
@@ -51,19 +55,19 @@ class Loaded:
         return self.recipe is not None and not has_errors(self.diagnostics)
 
 
-def load_recipe(path: Path | str) -> Loaded:
-    """Read and validate a recipe file; what is wrong is in the diagnostics."""
+def load_recipe(path: Path | str, *, files: Files = FOLDER_ONLY) -> Loaded:
+    """Read and validate a recipe file; what is wrong is in the diagnostics. `files` opens it and what it names."""
     file = Path(path)
     try:
-        raw = file.read_bytes()
-    except OSError as error:
-        return _unreadable(str(file), "E306", f"{file} cannot be read: {error.strerror or error}", "Check the path.")
+        raw = read_all(files.open(file.name, file.parent), str(file))
+    except FileProblem as problem:
+        return _unreadable(str(file), problem.code, str(problem), problem.hint)
     if file.suffix not in SUFFIXES:
         return _unreadable(str(file), "E001", f"{file} does not end in {', '.join(SUFFIXES)}", "Rename the file.")
-    return parse_recipe(raw, source=str(path), base_dir=file.parent.resolve())
+    return parse_recipe(raw, source=str(path), base_dir=file.parent.resolve(), files=files)
 
 
-def parse_recipe(text: str | bytes, *, source: str = "", base_dir: Path | None = None) -> Loaded:
+def parse_recipe(text: str | bytes, *, source: str = "", base_dir: Path | None = None, files: Files = FOLDER_ONLY) -> Loaded:
     """Validate the text of a recipe.
 
     Parameters
@@ -74,6 +78,8 @@ def parse_recipe(text: str | bytes, *, source: str = "", base_dir: Path | None =
         Name shown in diagnostics.
     base_dir : Path, optional
         Folder below which data files and fragments are looked for.
+    files : Files
+        What opens them.
     """
     document = parse_document(text, source=source)
     diagnostics = list(document.diagnostics)
@@ -83,13 +89,13 @@ def parse_recipe(text: str | bytes, *, source: str = "", base_dir: Path | None =
     if not has_errors(diagnostics):
         recipe = _validated(Recipe, document, diagnostics)
     if recipe is not None:
-        fragments, hashes = _Includes(base_dir, document, diagnostics).load(recipe)
-        diagnostics += check_meaning(recipe, document, base_dir)
+        fragments, hashes = _Includes(base_dir, files, document, diagnostics).load(recipe)
+        diagnostics += check_meaning(recipe, document, base_dir, files)
     diagnostics.sort(key=lambda item: (item.severity != "error", item.line, item.column))
     shown = text if isinstance(text, str) else text.decode("utf-8", "replace")
     return Loaded(
         recipe=recipe, diagnostics=tuple(diagnostics), document=document, text=shown, source=source, base_dir=base_dir, fragments=fragments,
-        fragment_hashes=hashes,
+        fragment_hashes=hashes, files=files,
     )  # fmt: skip
 
 
@@ -115,8 +121,9 @@ def _validated(model: type[T], document: Document, diagnostics: list[Diagnostic]
 
 
 class _Includes:
-    def __init__(self, base_dir: Path | None, document: Document, diagnostics: list[Diagnostic]) -> None:
+    def __init__(self, base_dir: Path | None, files: Files, document: Document, diagnostics: list[Diagnostic]) -> None:
         self._base_dir = base_dir
+        self._files = files
         self._document = document
         self._diagnostics = diagnostics
 
@@ -147,14 +154,10 @@ class _Includes:
         if self._base_dir is None:
             self._say("E305", "a recipe without a folder includes no files", "Save the recipe beside its fragments.", pointer)
             return None
-        file = (self._base_dir / path).resolve()
-        if not file.is_relative_to(self._base_dir.resolve()):
-            self._say("E305", f"{path} is outside the recipe's folder", "Move the fragment below it.", pointer)
-            return None
         try:
-            return file.read_bytes()
-        except OSError as error:
-            self._say("E306", f"fragment {path} cannot be read: {error.strerror or error}", "Check the path.", pointer)
+            return read_all(self._files.open(path, self._base_dir), f"fragment {path}")
+        except FileProblem as problem:
+            self._say(problem.code, str(problem), problem.hint, pointer)
             return None
 
     def _say(self, code: str, message: str, hint: str, pointer: str) -> None:

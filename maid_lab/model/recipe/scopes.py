@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from maid_lab.model.expressions import ExpressionError, parse_expression
+from maid_lab.model.files import FOLDER_ONLY, Files
 from maid_lab.model.templates import is_template, parse_template
 
 __all__ = ["EXPRESSION_KEYS", "Leaf", "Names", "defined_in", "expressions_in", "names_of", "row_fields"]
@@ -57,7 +59,7 @@ class Names:
         return self.params | self.secrets | self.variables | (self.row or frozenset())
 
 
-def names_of(data: Mapping[str, Any], scenario: Mapping[str, Any] | None, base_dir: Path | None) -> Names:
+def names_of(data: Mapping[str, Any], scenario: Mapping[str, Any] | None, base_dir: Path | None, files: Files = FOLDER_ONLY) -> Names:
     """Return the names that a scenario may read; with None those of setup, teardown and plan-time fields."""
     parameters = [item for item in _list(data.get("parameters")) if isinstance(item, Mapping) and isinstance(item.get("key"), str)]
     variables = {str(name) for name in _mapping(data.get("variables"))} | defined_in(data.get("setup"))
@@ -68,7 +70,7 @@ def names_of(data: Mapping[str, Any], scenario: Mapping[str, Any] | None, base_d
         for include in _list(data.get("include")):
             variables |= {str(name) for name in _mapping(_mapping(include).get("values"))}
         if scenario.get("data") in sets:
-            row = row_fields(sets[scenario["data"]], base_dir)
+            row = row_fields(sets[scenario["data"]], base_dir, files)
         elif any(_mapping(load).get("profile") == "replay" for load in _loads(data.get("load"))):
             row = None
     return Names(
@@ -99,7 +101,7 @@ def defined_in(tree: Any) -> set[str]:
     return found
 
 
-def row_fields(data_set: Mapping[str, Any], base_dir: Path | None) -> frozenset[str] | None:
+def row_fields(data_set: Mapping[str, Any], base_dir: Path | None, files: Files) -> frozenset[str] | None:
     """Return the fields of a data set as far as they can be known without reading all of it."""
     if isinstance(data_set.get("fields"), list):
         return frozenset(map(str, data_set["fields"]))
@@ -110,9 +112,9 @@ def row_fields(data_set: Mapping[str, Any], base_dir: Path | None) -> frozenset[
     if not isinstance(path, str) or is_template(path) or base_dir is None or not path.endswith(".csv"):
         return None
     try:
-        with (base_dir / path).open(encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(cast("io.BufferedReader", files.open(path, base_dir)), encoding="utf-8-sig", newline="") as file:
             return frozenset(next(csv.reader(file, delimiter=str(data_set.get("delimiter", ",")))))
-    except (OSError, StopIteration, UnicodeDecodeError, csv.Error):
+    except (OSError, StopIteration, ValueError, csv.Error):
         return None
 
 

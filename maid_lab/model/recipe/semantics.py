@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from maid_lab.model.diagnostics import Diagnostic, Severity
 from maid_lab.model.expressions import NAMESPACES
+from maid_lab.model.files import FOLDER_ONLY, Files
 from maid_lab.model.nearest import did_you_mean
 from maid_lab.model.recipe.document import Document
 from maid_lab.model.recipe.scopes import Leaf, Names, expressions_in, names_of
@@ -49,10 +50,10 @@ class _Findings:
         )
 
 
-def check_meaning(recipe: Recipe, document: Document, base_dir: Path | None) -> list[Diagnostic]:
+def check_meaning(recipe: Recipe, document: Document, base_dir: Path | None, files: Files = FOLDER_ONLY) -> list[Diagnostic]:
     """Return what is wrong with, or unwise in, a recipe whose form is right."""
     findings = _Findings(document)
-    used = _check_names(document.data, findings, base_dir)
+    used = _check_names(document.data, findings, base_dir, files)
     for check in (_duplicates, _references, _parameters, _weights, _thresholds, _advice):
         check(recipe, document.data, findings)
     _unused(recipe, used, findings)
@@ -62,19 +63,21 @@ def check_meaning(recipe: Recipe, document: Document, base_dir: Path | None) -> 
 # ---- names
 
 
-def _check_names(data: dict[str, Any], findings: _Findings, base_dir: Path | None) -> set[str]:
+def _check_names(data: dict[str, Any], findings: _Findings, base_dir: Path | None, files: Files) -> set[str]:
     used: set[str] = set()
-    common = names_of(data, None, base_dir)
+    common = names_of(data, None, base_dir, files)
     for field in _PLAN_FIELDS:
         plan_names = Names(common.params, common.secrets, frozenset(map(str, data.get("variables") or {})))
         for leaf in expressions_in(data.get(field), f"/{field}"):
             used |= _check_leaf(leaf, plan_names, findings, is_plan=True)
     for field in ("setup", "teardown"):
         for leaf in expressions_in(data.get(field), f"/{field}"):
-            names = Names(common.params, common.secrets, common.variables | names_of(data, {"steps": data.get(field)}, base_dir).variables)
+            names = Names(
+                common.params, common.secrets, common.variables | names_of(data, {"steps": data.get(field)}, base_dir, files).variables
+            )
             used |= _check_leaf(leaf, names, findings)
     for index, scenario in enumerate(data["scenarios"]):
-        names = names_of(data, scenario, base_dir)
+        names = names_of(data, scenario, base_dir, files)
         for leaf in expressions_in(scenario, f"/scenarios/{index}"):
             used |= _check_leaf(leaf, names, findings)
     return used

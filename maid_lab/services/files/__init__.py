@@ -1,0 +1,1 @@
+"""Which files MAID Lab itself may read: roots, the protected core, and `.maidignore`."""
