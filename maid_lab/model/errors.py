@@ -3,7 +3,9 @@
 ```
 MaidError
 ├── InvalidInput        recipe, flag or field; carries diagnostics with line and column
+├── Unauthorized        a credential that is none; says no more than that to who sent it
 ├── Refused             policy or scope; names the rule
+├── TooMany             a limit of a key is reached; says when it is worth trying again
 ├── Conflict            slot taken, store held; names who holds it
 ├── Missing             a part, run or recipe is not there; names the command that brings it
 └── EngineFailure       worker lost, disk full; names the run and what was kept
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from maid_lab.model.diagnostics import Diagnostic
 
-__all__ = ["Conflict", "EngineFailure", "InvalidInput", "MaidError", "Missing", "Refused"]
+__all__ = ["Conflict", "EngineFailure", "InvalidInput", "MaidError", "Missing", "Refused", "TooMany", "Unauthorized"]
 
 
 class MaidError(Exception):
@@ -68,6 +70,42 @@ class Refused(MaidError):
 
     code = "refused"
     exit_code = 3
+
+
+class Unauthorized(MaidError):
+    """A credential does not prove who asks.
+
+    Parameters
+    ----------
+    message : str
+        What the one who sent it may know.
+    reason : str
+        What the audit log is told besides; never shown to who sent it.
+    """
+
+    code = "unauthorized"
+    exit_code = 3
+
+    def __init__(self, message: str, *, hint: str = "", reason: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
+class TooMany(MaidError):
+    """A limit is reached; the message names it.
+
+    Parameters
+    ----------
+    retry_after_s : float
+        Seconds after which it is worth trying again.
+    """
+
+    code = "too-many"
+    exit_code = 3
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float = 60.0) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class Conflict(MaidError):

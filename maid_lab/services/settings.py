@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "load_settings"]
 
+RoleName = Literal["read:loadtests", "write:loadtests", "admin"]
 LogFormat = Literal["json", "csv", "raw", "pretty"]
 _FORMATS = "json, csv, raw or pretty"
 _FILES = ("config.json", "config.runtime.json")
@@ -99,6 +100,18 @@ class Settings(BaseSettings):
     agent_max_users: int = Field(default=50, ge=1, description="Most users of a run that an agent starts.")
     agent_max_rate: float = Field(default=100.0, gt=0, description="Most starts per second of a run that an agent starts.")
     agent_max_duration: float = Field(default=600.0, gt=0, description="Most seconds of a run that an agent starts.")
+    agent_runs_per_hour: int = Field(default=3, ge=1, description="Most runs that an agent starts within an hour.")
+    access_roles: dict[str, RoleName] = Field(
+        default_factory=dict,
+        description="Roles of Jupyter users as a JSON object: a user or `group:<name>` → `read:loadtests`, `write:loadtests` or `admin`. "
+        "Who is not named gets `read:loadtests`, the owner of the server `admin`.",
+    )
+    access_jwks_file: str = Field(
+        default="",
+        description="File with the public keys (JWKS; RS256 or ES256) of an issuer whose tokens are accepted. Empty accepts none.",
+    )
+    access_issuer: str = Field(default="", description="Issuer (`iss`) of the tokens that the keys of access_jwks_file sign.")
+    access_audience: str = Field(default="", description="Audience (`aud`) that these tokens must name.")
     quiet: int = Field(
         default=0, ge=0, le=3, description="What the console leaves out: 1 progress, 2 warnings of the run too, 3 its errors too."
     )

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from maid_lab.model.run_record import RunRecord
+from maid_lab.store.access import AccessRepository
 from maid_lab.store.approvals import ApprovalRepository
 from maid_lab.store.catalogue import Catalogue
 from maid_lab.store.folders import RunFolder
@@ -32,7 +33,7 @@ class Store:
 
     Attributes
     ----------
-    runs, pages, metrics, recipes, approvals
+    runs, pages, metrics, recipes, approvals, access
         Repositories of the catalogue.
     """
 
@@ -44,6 +45,7 @@ class Store:
         self.metrics = MetricsRepository(catalogue)
         self.recipes = RecipeRepository(catalogue)
         self.approvals = ApprovalRepository(catalogue)
+        self.access = AccessRepository(catalogue)
 
     @classmethod
     def open(cls, home: Path, *, wait_s: float = 5.0) -> Store:

@@ -30,6 +30,9 @@ VALUES: dict[str, tuple[Any, Any, Any, Any]] = {
     "agent_max_users": (1, 2, 3, 4),
     "agent_max_rate": (1.0, 2.0, 3.0, 4.0),
     "agent_max_duration": (1.0, 2.0, 3.0, 4.0),
+    "agent_runs_per_hour": (1, 2, 3, 4),
+    "access_roles": ({"a": "admin"}, {"b": "admin"}, {"group:c": "read:loadtests"}, {}),
+    **{f"access_{name}": ("a", "b", "c", "d") for name in ("jwks_file", "issuer", "audience")},
     "quiet": (1, 2, 3, 0),
     "verbose": (1, 2, 3, 0),
     **{f"{log}_log": ("a", "b", "c", "d") for log in ("goose", "request", "transaction", "scenario", "error", "debug")},
@@ -57,7 +60,7 @@ def test_the_later_layer_wins(name: str, given: tuple[int, ...], tmp_path: Path,
         if LAYERS[index].endswith(".json"):
             (tmp_path / LAYERS[index]).write_text(json.dumps({name: values[index]}))
     if 2 in given:
-        monkeypatch.setenv(f"MAID_{name.upper()}", str(values[2]))
+        monkeypatch.setenv(f"MAID_{name.upper()}", json.dumps(values[2]) if isinstance(values[2], dict) else str(values[2]))
     settings = load_settings(tmp_path, flags={name: values[3] if 3 in given else None})
     assert (getattr(settings, name), settings.layer(name)) == (values[max(given)], LAYERS[max(given)])
 
