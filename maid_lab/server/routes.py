@@ -1,0 +1,53 @@
+"""All routes of the extension, below `<base_url>api/maid/`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from maid_lab.server.handler import MaidHandler
+from maid_lab.server.operations import operations_of
+from maid_lab.server.rest.health import HealthHandler, OpenApiHandler, WhoAmIHandler
+from maid_lab.server.rest.running import ControlHandler, PlanHandler, RunHandler, StatusHandler, StopHandler
+
+__all__ = ["ROUTES", "routes"]
+
+#: Path as OpenAPI writes it → handler.
+ROUTES: Final[dict[str, type[MaidHandler]]] = {
+    "/health": HealthHandler,
+    "/whoami": WhoAmIHandler,
+    "/openapi.json": OpenApiHandler,
+    "/plan": PlanHandler,
+    "/run": RunHandler,
+    "/stop": StopHandler,
+    "/status": StatusHandler,
+    "/runs/{run_id}/control": ControlHandler,
+}
+
+#: Parameter in a path → what it matches.
+_PATTERNS: Final = {"run_id": r"([0-9a-fA-F-]{4,36}|last)", "id": r"([A-Za-z0-9_.-]{1,100})"}
+
+
+def routes() -> list[tuple[str, type[MaidHandler], dict[str, Any]]]:
+    """Return the routes as tornado wants them, relative to the base URL; what is not there is told as a problem too.
+
+    Raises
+    ------
+    TypeError
+        If a verb of a handler declares nothing.
+    """
+    found: list[tuple[str, type[MaidHandler], dict[str, Any]]] = []
+    for path, handler in ROUTES.items():
+        operations_of(handler)
+        pattern = path.replace(".", r"\.")
+        for name, shape in _PATTERNS.items():
+            pattern = pattern.replace(f"{{{name}}}", shape)
+        found.append((f"api/maid{pattern}", handler, {}))
+    return [*found, (r"api/maid(?:/.*)?", NothingHandler, {})]
+
+
+class NothingHandler(MaidHandler):
+    """What no other route took."""
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Answer every verb alike, without looking who asks."""
+        self.write_error(404)
