@@ -52,5 +52,12 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Tell Jupyter Server what to load; the server's part is imported only then."""
+    from maid_lab.server.app import MaidLabApp
+
+    return [{"module": "maid_lab", "app": MaidLabApp}]
+
+
 def __dir__() -> list[str]:
     return sorted(__all__)

@@ -22,7 +22,7 @@ from maid_lab.services.catalogue import held, let_go
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["MaidLabApp"]
+__all__ = ["MaidLabApp", "main"]
 
 log = logging.getLogger(__name__)
 
@@ -130,3 +130,8 @@ class MaidLabApp(ExtensionApp):
 def _held(home: Path) -> None:
     for notice in held(home).notices:
         log.warning("%s", notice)
+
+
+def main() -> None:
+    """Start Jupyter with MAID Lab and open its page: `jupyter maid-lab`."""
+    MaidLabApp.launch_instance()  # type: ignore[no-untyped-call]

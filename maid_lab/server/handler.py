@@ -12,6 +12,7 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.handler import ExtensionHandlerMixin
 from jupyter_server.utils import ensure_async
 from pydantic import BaseModel, ValidationError
+from tornado.web import HTTPError
 
 from maid_lab.model.errors import InvalidInput, MaidError, Refused
 from maid_lab.server.idempotency import StoredAnswer
@@ -55,7 +56,8 @@ class CredentialMixin(ExtensionHandlerMixin):
 
     def check_xsrf_cookie(self) -> None:
         """Ask for the XSRF token unless a header of ours was sent, or nobody is there to be protected."""
-        if not self._by_header and getattr(self, "current_user", None) is not None:
+        # Tornado asks once before `prepare`, when nobody is known yet; Jupyter asks again when it knows.
+        if not self._by_header and getattr(self, "_jupyter_current_user", None) is not None:
             super().check_xsrf_cookie()  # type: ignore[misc]
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
@@ -79,7 +81,7 @@ class CredentialMixin(ExtensionHandlerMixin):
     def adopt_user(self) -> None:
         """Take over who Jupyter says is there, or tell it who we found."""
         if self.principal is not None:
-            self.current_user = self.app.credentials.as_user(self.principal)
+            self.current_user: Any = self.app.credentials.as_user(self.principal)
         elif self.current_user is not None:
             request = self.request  # type: ignore[attr-defined]
             self.principal = self.app.credentials.from_jupyter(
@@ -108,7 +110,9 @@ class MaidHandler(CredentialMixin, APIHandler):
         self.adopt_user()
         verb = getattr(self, (self.request.method or "").lower(), None)
         if self.request.method != "OPTIONS" and getattr(verb, "operation", None) is None:
-            raise Fault(405, "method-not-allowed", f"{self.request.method} is not offered here.", hint="openapi.json tells what is.")
+            self._refuse(
+                Fault(405, "method-not-allowed", f"{self.request.method} is not offered here.", hint="openapi.json tells what is.")
+            )
 
     @property
     def lab(self) -> Lab:
@@ -149,7 +153,7 @@ class MaidHandler(CredentialMixin, APIHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Write what went wrong outside of an operation as a problem as well."""
-        error = kwargs.get("exc_info", (None, None, None))[1] or Fault(status_code, "error", self._reason)
+        error = kwargs.get("exc_info", (None, None, None))[1] or HTTPError(status_code)
         self._refuse(error)
 
     # ---- steps
@@ -159,19 +163,26 @@ class MaidHandler(CredentialMixin, APIHandler):
             return
         caller = self.caller
         self.app.credentials.admit(caller)
+        reason = self._lacks(caller, spec) or await self._refused_by_jupyter(spec)
+        if reason:
+            self.app.credentials.note_refusal(caller, f"{self.request.method} {self.request.path}", reason)
+            raise Refused(reason, hint="Ask an administrator for a key or role that may.")
+
+    @staticmethod
+    def _lacks(caller: Principal, spec: Operation) -> str:
         try:
             if spec.scope is not None:
                 caller.require(spec.scope)
-            if spec.interactive_only and not caller.is_interactive:
-                raise Refused("this needs a person who is logged in to Jupyter; keys and tokens may not.", hint="Open the settings page.")
-            allowed = await ensure_async(
-                self.authorizer.is_authorized(self, self.current_user, spec.action, spec.resource)  # type: ignore[arg-type]
-            )
-            if not allowed:
-                raise Refused(f"the authorizer of this Jupyter server refuses {spec.action} of {spec.resource}.")
         except Refused as error:
-            self.app.credentials.note_refusal(caller, f"{self.request.method} {self.request.path}", error.message)
-            raise
+            return error.message
+        if spec.interactive_only and not caller.is_interactive:
+            return "this needs a person who is logged in to Jupyter; keys and tokens may not."
+        return ""
+
+    async def _refused_by_jupyter(self, spec: Operation) -> str:
+        """Ask Jupyter's authorizer too, with the operation's own words: its decorator would remember those of another."""
+        allowed = await ensure_async(self.authorizer.is_authorized(self, self.current_user, spec.action, spec.resource))
+        return "" if allowed else f"the authorizer of this Jupyter server refuses {spec.action} of {spec.resource}."
 
     def _parsed(self, spec: Operation) -> dict[str, BaseModel]:
         given: dict[str, BaseModel] = {}
@@ -279,7 +290,7 @@ class MaidHandler(CredentialMixin, APIHandler):
 
 def _validated(model: type[BaseModel], value: Any, place: str) -> BaseModel:
     try:
-        return cast("BaseModel", model.model_validate(value))
+        return model.model_validate(value)
     except ValidationError as error:
         raise invalid(error, place) from None
 
@@ -295,4 +306,3 @@ def _rendered(result: Any) -> tuple[int, bytes, Mapping[str, str]]:
         return answer.status, b"", answer.headers
     body = answer.body if isinstance(answer.body, bytes) else answer.body.model_dump_json(by_alias=True).encode()
     return answer.status, body, {"Content-Type": answer.media, **answer.headers}
-

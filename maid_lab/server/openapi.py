@@ -44,7 +44,7 @@ def document(routes: Mapping[str, type], *, base: str) -> dict[str, Any]:
     schemas, definitions = models_json_schema(
         [(Problem, "serialization"), *((model, _mode(model, declared)) for model in models)], ref_template="#/components/schemas/{model}"
     )
-    references = {model: schema for (model, _), schema in schemas.items()}
+    references: dict[Any, Any] = {model: schema for (model, _), schema in schemas.items()}
     paths: dict[str, dict[str, Any]] = {}
     for path, verb, spec in declared:
         paths.setdefault(path, {})[verb] = _operation(path, verb, spec, references, definitions.get("$defs", {}))
@@ -66,9 +66,7 @@ def _mode(model: type[BaseModel], declared: list[tuple[str, str, Operation]]) ->
     return "validation" if any(model in (spec.query, spec.body) for _, _, spec in declared) else "serialization"
 
 
-def _operation(
-    path: str, verb: str, spec: Operation, references: Mapping[type[BaseModel], Any], definitions: Mapping[str, Any]
-) -> dict[str, Any]:
+def _operation(path: str, verb: str, spec: Operation, references: Mapping[Any, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": f"{verb}{re.sub(r'[^A-Za-z0-9]+', '_', path).rstrip('_')}",
         "summary": spec.summary,
@@ -96,7 +94,7 @@ def _rights(spec: Operation) -> str:
     return f"{who} Only a person who is logged in to Jupyter." if spec.interactive_only else who
 
 
-def _parameters(path: str, spec: Operation, references: Mapping[type[BaseModel], Any], definitions: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _parameters(path: str, spec: Operation, references: Mapping[Any, Any], definitions: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = [{"name": name, "in": "path", "required": True, "schema": _PATH_PARAMETERS[name]} for name in re.findall(r"\{(\w+)\}", path)]
     if spec.query is not None:
         schema = definitions[str(references[spec.query]["$ref"]).rpartition("/")[2]]
@@ -108,7 +106,7 @@ def _parameters(path: str, spec: Operation, references: Mapping[type[BaseModel],
     return found
 
 
-def _responses(spec: Operation, references: Mapping[type[BaseModel], Any]) -> dict[str, Any]:
+def _responses(spec: Operation, references: Mapping[Any, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for status, model in spec.answers.items():
         content = {"application/json": {"schema": references[model]}} if model is not None else {media: {} for media in spec.media}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, cast
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from pydantic import BaseModel
@@ -18,7 +18,6 @@ from maid_lab.services.access.principal import Scope
 __all__ = ["Answer", "Operation", "operation", "operations_of"]
 
 VERBS: Final = ("get", "post", "put", "patch", "delete")
-Verb = TypeVar("Verb", bound=Callable[..., Awaitable[Any]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,7 @@ def operation(
     is_public: bool = False,
     any_credential: bool = False,
     interactive_only: bool = False,
-) -> Callable[[Verb], Verb]:
+) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[None]]]:
     """Declare a verb method of a handler.
 
     The method is called with the parts of the path, and with `query` and `body` as keywords when it declares them; it returns a model, an
@@ -95,14 +94,14 @@ def operation(
         errors=errors, is_public=is_public, any_credential=any_credential, interactive_only=interactive_only,
     )  # fmt: skip
 
-    def declare(method: Verb) -> Verb:
+    def declare(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[None]]:
         @functools.wraps(method)
         async def verb(self: Any, *path: str) -> None:
             await self.perform(spec, functools.partial(method, self), path)
 
         verb.operation = spec  # type: ignore[attr-defined]
         # Jupyter's strict mode asks for its own login before ours is looked at; the base handler refuses whoever has neither.
-        return allow_unauthenticated(verb)  # type: ignore[return-value]
+        return cast("Callable[..., Awaitable[None]]", allow_unauthenticated(verb))
 
     return declare
 
@@ -117,7 +116,9 @@ def operations_of(handler: type) -> dict[str, Operation]:
     """
     found: dict[str, Operation] = {}
     for verb in VERBS:
-        method = next((vars(base)[verb] for base in handler.__mro__ if verb in vars(base) and base.__module__.startswith("maid_lab.")), None)
+        method = next(
+            (vars(base)[verb] for base in handler.__mro__ if verb in vars(base) and base.__module__.startswith("maid_lab.")), None
+        )
         if method is None:
             continue
         spec = getattr(method, "operation", None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, Final
 
 from maid_lab.server.handler import MaidHandler
 from maid_lab.server.operations import operations_of
+from maid_lab.server.problems import Fault
 from maid_lab.server.rest.health import HealthHandler, OpenApiHandler, WhoAmIHandler
 from maid_lab.server.rest.running import ControlHandler, PlanHandler, RunHandler, StatusHandler, StopHandler
 
@@ -42,12 +44,13 @@ def routes() -> list[tuple[str, type[MaidHandler], dict[str, Any]]]:
         for name, shape in _PATTERNS.items():
             pattern = pattern.replace(f"{{{name}}}", shape)
         found.append((f"api/maid{pattern}", handler, {}))
-    return [*found, (r"api/maid(?:/.*)?", NothingHandler, {})]
+    return [*found, (r"api/maid(?:/.*)?", _NothingHandler, {})]
 
 
-class NothingHandler(MaidHandler):
+class _NothingHandler(MaidHandler):
     """What no other route took."""
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Answer every verb alike, without looking who asks."""
-        self.write_error(404)
+        self.request_id = secrets.token_hex(8)
+        self._refuse(Fault(404, "missing", "there is nothing at this path.", hint="openapi.json tells what there is."))

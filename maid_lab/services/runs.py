@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -43,6 +44,7 @@ __all__ = ["Doorway", "RunService"]
 log = logging.getLogger(__name__)
 
 _RECALLED_PLANS: Final = 16
+_RECALLED_S: Final = 600.0
 #: Longest time that a run goes on after another process has withdrawn its approval.
 _APPROVAL_WATCH_S: Final = 2.0
 
@@ -118,6 +120,7 @@ class RunService:
         self._resolve = resolve
         self._pool: Pool | None = None
         self._planned: dict[str, Planned] = {}
+        self._planned_at: dict[str, float] = {}
         self._live: _Live | None = None
         self._finished: dict[str, RunRecord] = {}
         self._door: Doorway | None = None
@@ -188,18 +191,41 @@ class RunService:
         by: Principal = LOCAL,
     ) -> Planned:
         """Return the plan with its warnings and the recipe it came from."""
-        planned = self._planner.plan(
-            recipe, parameters or {}, overrides or {}, preset=preset, shapes=shapes, data=data, code=code, changes=changes
-        )
+        # Beside the loop: reading a large recipe takes a moment, in which a server has others to answer.
+        planned = await asyncio.to_thread(
+            self._planner.plan,
+            recipe, parameters or {}, overrides or {}, preset=preset, shapes=shapes, data=data, code=code, changes=changes,
+        )  # fmt: skip
         admission = await admitted(planned.plan, self._gate, resolve=self._resolve, by=by)
         planned = replace(planned, plan=admission.plan, by=by)
+        self._planned.pop(planned.plan.plan_hash, None)
         self._planned[planned.plan.plan_hash] = planned
+        self._planned_at[planned.plan.plan_hash] = time.monotonic()
         for oldest in list(self._planned)[:-_RECALLED_PLANS]:
             del self._planned[oldest]
+            self._planned_at.pop(oldest, None)
         return planned
 
-    async def start(self, plan: Plan, *, name: str = "", tags: tuple[str, ...] = ()) -> str:
+    def recalled(self, plan_hash: str) -> Planned:
+        """Return a plan that this service made within the last ten minutes.
+
+        Raises
+        ------
+        Missing
+            If there is none with this hash, or it is older.
+        """
+        planned = self._planned.get(plan_hash)
+        if planned is None or time.monotonic() - self._planned_at.get(plan_hash, 0.0) > _RECALLED_S:
+            raise Missing(f"there is no plan {plan_hash[:12]} of the last {_RECALLED_S / 60:.0f} minutes.", hint="Plan the recipe again.")
+        return planned
+
+    async def start(self, plan: Plan, *, name: str = "", tags: tuple[str, ...] = (), notes: str = "", by: Principal | None = None) -> str:
         """Start a plan that this service made, and return the run's id at once.
+
+        Parameters
+        ----------
+        by : Principal
+            Who starts it and owns the run: the policies are asked for them again. Who planned it, when left out.
 
         Raises
         ------
@@ -222,11 +248,11 @@ class RunService:
         _check_disk(self._archive.home, self._settings.min_free_bytes)
         choice = LogChoice.of(self._settings)
         choice.check()
-        admission = await readmit(plan, self._gate, resolve=self._resolve, by=planned.by)
+        admission = await readmit(plan, self._gate, resolve=self._resolve, by=by or planned.by)
         if self._live is not None:
             raise Conflict(f"run {self._live.record.id} ({self._live.plan.title}) is under way.", hint="Wait for it, or stop it first.")
         planned = replace(planned, approvals=admission.approvals, auto_stop=admission.auto_stop)
-        record = self._archive.new_record(planned, name=name, tags=tags)
+        record = self._archive.new_record(planned, name=name, tags=tags).changed(user_id=(by or planned.by).id, notes=notes)
         slot = self._archive.claim(record)
         bundled = self._bundled()
         try:
@@ -304,6 +330,11 @@ class RunService:
     def live_run_id(self) -> str | None:
         """Id of the run that is under way here."""
         return None if self._live is None else self._live.record.id
+
+    @property
+    def live_owner(self) -> str:
+        """User who started the run that is under way here; empty when there is none."""
+        return "" if self._live is None else self._live.record.user_id
 
     @property
     def live_plan(self) -> Plan | None:

@@ -36,7 +36,9 @@ class PlanRequest(BaseModel):
     )
     preset: Annotated[str, StringConstraints(max_length=200)] = ""
     parameters: dict[str, Any] = Field(default={}, description="Values of the recipe's parameters.")
-    overrides: dict[str, Any] = Field(default={}, description="Changes of the load: host, users, rate, run_time, increase_rate, test_plan, …")
+    overrides: dict[str, Any] = Field(
+        default={}, description="Changes of the load: host, users, rate, run_time, increase_rate, test_plan, …"
+    )
 
     @model_validator(mode="after")
     def _one_recipe(self) -> Self:
@@ -190,7 +192,7 @@ class RunHandler(MaidHandler):
         if busy is not None:
             raise Conflict(f"run {busy} is under way; one test runs at a time.", hint="Wait for it, or stop it first.")
         if body.plan_hash is not None:
-            plan = runs.recalled(body.plan_hash, by=self.caller).plan
+            plan = runs.recalled(body.plan_hash).plan
         else:
             plan = (await runs.planned(body.reference(), body.parameters, body.overrides, preset=body.preset, by=self.caller)).plan
         run_id = await runs.start(plan, name=body.name, tags=tuple(body.tags), notes=body.notes, by=self.caller)
@@ -221,7 +223,7 @@ class StopHandler(MaidHandler):
         owner = runs.live_owner
         self.caller.require_owner(owner, f"run {live}")
         try:
-            runs.stop(mode="kill" if body.mode == "now" else "graceful", reason=f"stopped by {self.caller.kind} {self.caller.id}", by=self.caller)
+            runs.stop(mode="kill" if body.mode == "now" else "graceful", reason=f"stopped by {self.caller.kind} {self.caller.id}")
         except Missing:
             return Stopped(run_id=live, status="completed")  # it ended in this moment
         return Stopped(run_id=live, status="stopping")
