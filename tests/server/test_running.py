@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from tests.support.jupyter import RunningServer, jupyter_server
-from tests.support.processes import command, descendants
+from tests.support.processes import descendants
 
 pytestmark = pytest.mark.server
 
