@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from maid_lab.store.store import Store
 
-__all__ = ["held", "let_go", "opened"]
+__all__ = ["held", "lent", "let_go", "opened"]
 
 #: DuckDB gives a second opening in one process the same database, whose transactions then conflict and which the first closing leaves open; other
 #: processes are kept out by its file lock.
@@ -60,6 +60,11 @@ def held(home: Path) -> Store:
         if place not in _HELD:
             _HELD[place] = Store.open(home)
         return _HELD[place]
+
+
+def lent(home: Path) -> Store | None:
+    """Return the store that this process holds, None when it holds none; nothing is opened."""
+    return _HELD.get(home.resolve()) if _HELD else None
 
 
 def let_go(home: Path) -> None:

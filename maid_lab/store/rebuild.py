@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maid_lab.model.errors import EngineFailure, InvalidInput
+from maid_lab.store.audit import AuditRepository
+from maid_lab.store.audit_file import AUDIT_FILES, AuditFile
 from maid_lab.store.catalogue import COMMITS, FILE, Catalogue
 from maid_lab.store.catalogue_file import put_aside, wal_of
 from maid_lab.store.recipe_files import adopt_recipes
@@ -51,6 +53,7 @@ def rebuild(home: Path) -> int:
             carry_over(catalogue, old)
         adopt(catalogue, home)
         adopt_recipes(catalogue, home)
+        AuditRepository(catalogue, home).catch_up(whole=True)
         catalogue.checkpoint()
         return RunRepository(catalogue).count()
     finally:
@@ -91,6 +94,11 @@ def _copy_present(home: Path, copy: Path) -> None:
     for name in _KEPT_FOLDERS:
         if (home / name).is_dir():
             shutil.copytree(home / name, copy / name, ignore=_passing, copy_function=_copy_file)
+    # Behind the catalogue's copy: what is appended meanwhile is caught up when the copy is first opened.
+    with AuditFile(home).locked():
+        for name in AUDIT_FILES:
+            if (home / name).exists():
+                shutil.copy2(home / name, copy / name)
 
 
 def _passing(_folder: str, names: Sequence[str]) -> set[str]:

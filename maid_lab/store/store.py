@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from maid_lab.model.errors import EngineFailure
 from maid_lab.model.run_record import RunRecord
 from maid_lab.store.access import AccessRepository
 from maid_lab.store.approvals import ApprovalRepository
+from maid_lab.store.audit import AuditRepository
 from maid_lab.store.catalogue import Catalogue
 from maid_lab.store.folders import RunFolder
 from maid_lab.store.history_pages import HistoryPages
@@ -27,13 +30,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Store", "rebuild"]
 
+log = logging.getLogger(__name__)
+
 
 class Store:
     """An open store; use `open`, and `close` it soon: no other process can open it meanwhile.
 
     Attributes
     ----------
-    runs, pages, metrics, recipes, approvals, access
+    runs, pages, metrics, recipes, approvals, access, audit
         Repositories of the catalogue.
     """
 
@@ -46,6 +51,7 @@ class Store:
         self.recipes = RecipeRepository(catalogue)
         self.approvals = ApprovalRepository(catalogue)
         self.access = AccessRepository(catalogue)
+        self.audit = AuditRepository(catalogue, home)
 
     @classmethod
     def open(cls, home: Path, *, wait_s: float = 5.0) -> Store:
@@ -122,6 +128,11 @@ class Store:
         if self._catalogue.needs_rebuild:
             adopt_recipes(self._catalogue, self.home)
             self.adopt_folders()
+        try:
+            self.audit.catch_up(whole=self._catalogue.needs_rebuild)
+        except (EngineFailure, OSError) as error:
+            # A full disk must not keep anybody from reading; the file is the record, and the next opening tries again.
+            log.warning("the catalogue's copy of the audit log is behind: %s", error)
 
     def __enter__(self) -> Self:
         return self
