@@ -10,7 +10,19 @@ from typing import Any, Final
 
 from maid_lab.services.bus import LOGS, METRICS, STATUS, TEST_COMPLETED, TEST_STARTED
 
-__all__ = ["GAP", "LEVELS", "RECIPE_GENERATED", "TOPICS", "Frame", "gap_frame", "log_with_loss", "make_frame", "reply", "to_text"]
+__all__ = [
+    "GAP",
+    "LEVELS",
+    "RECIPE_GENERATED",
+    "TOPICS",
+    "Frame",
+    "gap_frame",
+    "log_with_loss",
+    "make_frame",
+    "rank_of",
+    "reply",
+    "to_text",
+]
 
 #: `{name, title, …}` of a recipe that a generator wrote.
 RECIPE_GENERATED: Final = "maid:recipe-generated"
