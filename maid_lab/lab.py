@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from maid_lab.model.run_record import RunRecord
     from maid_lab.model.snapshot import LiveStatus
     from maid_lab.services.bus import Bus
+    from maid_lab.services.console import Console
     from maid_lab.services.history import History
     from maid_lab.services.library import RecipeLibrary
     from maid_lab.services.policy.approvals import Approvals
@@ -154,6 +155,13 @@ class Lab:
         from maid_lab.services.results.service import Results
 
         return Results(self.home)
+
+    @cached_property
+    def console(self) -> Console:
+        """Answers SQL over the rows of runs; imported when first used."""
+        from maid_lab.services.console import Console
+
+        return Console(self.home)
 
     @property
     def approvals(self) -> Approvals:

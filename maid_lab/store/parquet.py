@@ -25,7 +25,7 @@ from maid_lab.store.survey import Survey
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["RowCounts", "finalise", "read_counts", "read_rows"]
+__all__ = ["RowCounts", "finalise", "metrics_frame", "read_counts", "read_rows"]
 
 log = logging.getLogger(__name__)
 
@@ -219,18 +219,25 @@ def _counts(folder: RunFolder, written: dict[str, int]) -> RowCounts:
     )
 
 
-def _write_metrics(folder: RunFolder) -> None:
-    """Write the figures by second as columns; workers' figures as lists by worker."""
+def metrics_frame(folder: RunFolder) -> pl.DataFrame | None:
+    """Return the figures by second as columns, workers' figures as lists by worker; None when there are none."""
     import polars as pl
 
     series = folder.read_series()
     if not series:
-        return
+        return None
     flat = []
     for second in series:
         workers = second.pop("workers", [])
         flat.append({**second, **{f"worker_{key}": [worker.get(key) for worker in workers] for key in ("cpu", "loop_lag_ms", "users")}})
+    return pl.DataFrame(flat, infer_schema_length=None)
+
+
+def _write_metrics(folder: RunFolder) -> None:
+    frame = metrics_frame(folder)
+    if frame is None:
+        return
     target = folder.path / "metrics.parquet"
     temporary = target.with_name(f".{target.name}.tmp")
-    pl.DataFrame(flat, infer_schema_length=None).write_parquet(temporary, compression="zstd")
+    frame.write_parquet(temporary, compression="zstd")
     temporary.replace(target)
