@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from maid_lab.cli.commands import checking, comparing, controlling, demonstrating, logging, looking, machine, recipes, running, storing
+from maid_lab.cli.commands import (
+    checking,
+    comparing,
+    controlling,
+    demonstrating,
+    logging,
+    looking,
+    machine,
+    policing,
+    recipes,
+    running,
+    storing,
+)
 
 __all__ = ["app"]
 
@@ -58,4 +70,5 @@ app.command("validate")(checking.validate)
 app.command("plan")(checking.plan)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(storing.app, name="store")
+app.add_typer(policing.app, name="policy")
 app.command("doctor")(machine.doctor)

@@ -64,6 +64,7 @@ class Engine(Protocol):
         secrets: Mapping[str, str],
         publish: Publish,
         capture: CaptureOptions | None = None,
+        auto_stop: bool = False,
     ) -> RunSupervisor:
         """Return the supervisor of a run that has not begun."""
 
@@ -87,6 +88,7 @@ class LocalEngine:
         secrets: Mapping[str, str],
         publish: Publish,
         capture: CaptureOptions | None = None,
+        auto_stop: bool = False,
     ) -> RunSupervisor:
         """Return the supervisor of a run that has not begun."""
         from maid_lab.engine.supervision.pool import LocalPool
@@ -94,4 +96,6 @@ class LocalEngine:
 
         if not isinstance(pool, LocalPool):
             raise TypeError(f"the local engine runs on a LocalPool, got {type(pool).__name__}")
-        return Supervisor(run_id=run_id, plan=plan, folder=folder, pool=pool, secrets=secrets, publish=publish, capture=capture)
+        return Supervisor(
+            run_id=run_id, plan=plan, folder=folder, pool=pool, secrets=secrets, publish=publish, capture=capture, auto_stop=auto_stop
+        )

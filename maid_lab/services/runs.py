@@ -261,7 +261,7 @@ class RunService:
             pool = self._take_pool()
             supervisor = self._engine.supervisor(
                 run_id=record.id, plan=resolved, folder=folder, pool=pool, secrets=planned.secrets, publish=self._bus.publish,
-                capture=choice.capture,
+                capture=choice.capture, auto_stop=admission.auto_stop,
             )  # fmt: skip
             logs = LogWriter.begin(choice, home=self._archive.home, run_id=record.id)
         except BaseException:

@@ -123,6 +123,7 @@ class FakeEngine:
         self.behaviour = behaviour
         self.pools: list[FakePool] = []
         self.supervisors: list[FakeSupervisor] = []
+        self.auto_stops: list[bool] = []
 
     def warm(self, workers: int) -> FakePool:
         self.pools.append(FakePool(workers or 2))
@@ -138,7 +139,9 @@ class FakeEngine:
         secrets: Mapping[str, str],
         publish: Publish,
         capture: CaptureOptions | None = None,
+        auto_stop: bool = False,
     ) -> FakeSupervisor:
+        self.auto_stops.append(auto_stop)
         values: dict[str, Any] = {"run_id": run_id, "plan": plan, "folder": folder, "secrets": secrets, "publish": publish}
         self.supervisors.append(FakeSupervisor(**values, **self.behaviour))
         return self.supervisors[-1]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from maid_lab.engine.supervision.auto_stop import AutoStop
 from maid_lab.engine.supervision.course import Course
 from maid_lab.engine.supervision.guard import Guard
 from maid_lab.engine.supervision.journal import Journal
@@ -83,6 +84,8 @@ class Supervisor:
         `publish(topic, payload)` for `maid:status`, `maid:metrics` and `maid:logs`.
     capture : CaptureOptions, optional
         What workers keep of exchanges beside their rows; failure samples by default.
+    auto_stop : bool
+        Whether the run is stopped when most of its requests fail.
 
     Attributes
     ----------
@@ -100,6 +103,7 @@ class Supervisor:
         secrets: Mapping[str, str] | None = None,
         publish: Callable[[str, Mapping[str, Any]], None] = lambda _topic, _payload: None,
         capture: CaptureOptions | None = None,
+        auto_stop: bool = False,
     ) -> None:
         self._run_id = run_id
         self._plan = plan
@@ -111,6 +115,7 @@ class Supervisor:
         self._journal = Journal(folder)
         self._counts = LiveCounts(plan)
         self._guard = Guard(plan)
+        self._auto_stop = AutoStop() if auto_stop else None
         self._counts.learners.append(self._guard.learn)
         self._health = {handle.number: WorkerHealth() for handle in pool.workers}
         self._course = Course(plan)
@@ -446,6 +451,10 @@ class Supervisor:
         failed = self._guard.second(elapsed, counts)
         if failed and self._state is RunStatus.RUNNING:
             self._abort(failed)
+        elif self._auto_stop is not None:
+            reason = self._auto_stop.second(elapsed, self._counts.requests, self._counts.failures)
+            if reason and self._state is RunStatus.RUNNING:
+                self.stop(reason=reason, deadline_s=_ABORT_DEADLINE_S)
 
     def _live(self) -> LiveStatus:
         return self._view.status(state=self._state, phase=self._phase, reason=self._reason, elapsed_s=self._elapsed())

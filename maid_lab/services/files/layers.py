@@ -9,7 +9,9 @@ from typing import Final
 
 from pathspec import GitIgnoreSpec
 
-__all__ = ["CORE", "NAME", "TEMPLATE", "Rule", "deciding_rule"]
+from maid_lab.model.errors import Conflict
+
+__all__ = ["CORE", "NAME", "TEMPLATE", "Rule", "deciding_rule", "write_template"]
 
 NAME: Final = ".maidignore"
 #: Kept out everywhere, whatever a file says.
@@ -61,6 +63,23 @@ class Rule:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.file else "the protected core"
         return f"{self.pattern} ({self.layer}, {where})" if self.file else f"{self.pattern} ({where})"
+
+
+def write_template(folder: Path) -> Path:
+    """Write a commented list into a folder and return its path.
+
+    Raises
+    ------
+    Conflict
+        If there is one already.
+    """
+    path = folder / NAME
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        raise Conflict(f"{path} is there already.", hint="Edit it.") from None
+    return path
 
 
 def deciding_rule(real: Path, root: Path, *, home: Path, user_file: Path, own_places: tuple[Path, ...]) -> Rule | None:
