@@ -75,11 +75,13 @@ def planned(url: str, load: str, *, scenarios: str = THINKING, thresholds: str =
     return replace(result.plan, targets=(Target(base_url=url, addresses=("127.0.0.1",)),))
 
 
-async def run_whole(plan: Plan, folder: Path, *, workers: int, during: Callable[[Supervisor], None] | None = None) -> Whole:
+async def run_whole(
+    plan: Plan, folder: Path, *, workers: int, during: Callable[[Supervisor], None] | None = None, auto_stop: bool = False
+) -> Whole:
     """Run a plan; `during` is called once twenty requests have been made."""
     pool = LocalPool.warm(workers)
     try:
-        supervisor = Supervisor(run_id="r", plan=plan, folder=folder, pool=pool, publish=_nobody)
+        supervisor = Supervisor(run_id="r", plan=plan, folder=folder, pool=pool, publish=_nobody, auto_stop=auto_stop)
         task = asyncio.create_task(supervisor.run())
         if during is not None:
             while supervisor.status["requests"] < 20 and not task.done():

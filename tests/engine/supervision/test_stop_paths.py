@@ -68,6 +68,18 @@ async def test_kill(model: str, workers: int, hostile: HostileServer, tmp_path: 
     assert accounted(run, hostile)
 
 
+async def test_a_target_that_fails_most_requests_is_left_alone(
+    workers: int, hostile: HostileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maid_lab.engine.supervision.auto_stop._SPAN_S", 1)
+    failing = "  - {name: s, steps: [{get: /none}, {think: 5ms}]}"
+    plan = planned(hostile.url, MODELS["users"].format(long="20s"), scenarios=failing)
+    run = await run_whole(plan, tmp_path, workers=workers, auto_stop=True)
+    assert run.end.reason.startswith("stopped automatically: ")
+    assert (run.end.status, run.end.interrupted) == ("stopped", True)
+    assert accounted(run, hostile)
+
+
 @each_model
 async def test_threshold_abort(model: str, workers: int, hostile: HostileServer, tmp_path: Path) -> None:
     threshold = '"count(*) < 10 over 1s abort"'
