@@ -22,6 +22,9 @@ from maid_lab.services.catalogue import held, let_go
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from maid_lab.server.sockets.conversation import Conversation
+    from maid_lab.server.sockets.hub import Hub
+
 __all__ = ["MaidLabApp", "main"]
 
 log = logging.getLogger(__name__)
@@ -49,6 +52,7 @@ class MaidLabApp(ExtensionApp):
         self._lab: Lab | None = None
         self._why_closed: MaidError = Fault(503, "starting", "MAID Lab is starting.", hint="Try again in a second.")
         self._opening: asyncio.Task[None] | None = None
+        self._sockets: tuple[Hub, Conversation] | None = None
 
     def initialize_handlers(self) -> None:
         """Add the routes."""
@@ -77,6 +81,9 @@ class MaidLabApp(ExtensionApp):
             await asyncio.wait_for(lab.close(), _CLOSE_S)
         except TimeoutError:
             log.warning("the lab was not closed within %g s; the next start closes its run", _CLOSE_S)
+        if self._sockets is not None:
+            # After the lab, so that clients still hear how the run ended.
+            await self._sockets[0].close()
         await asyncio.to_thread(let_go, lab.home)
 
     def current_activity(self) -> Any:
@@ -95,11 +102,31 @@ class MaidLabApp(ExtensionApp):
             raise self._why_closed
         return self._lab
 
+    def sockets(self) -> tuple[Hub, Conversation]:
+        """Return the hub of all sockets and what answers their messages; made when the lab is opened, so that who comes late hears of before.
+
+        Raises
+        ------
+        MaidError
+            If the lab is not open: why not.
+        """
+        if self._sockets is None:
+            from maid_lab.server.sockets.conversation import Conversation
+            from maid_lab.server.sockets.hub import Hub
+
+            lab = self.open_lab()
+            hub = Hub(lab.bus, lab.runs, lab.desk)
+            hub.open()
+            self._sockets = hub, Conversation(hub, lab.desk)
+        self.open_lab()
+        return self._sockets
+
     async def _open(self) -> None:
         """Open the lab; while another process holds the history, try again now and then."""
         while True:
             try:
                 self._lab = await self._opened()
+                self.sockets()
             except Conflict as error:
                 self._why_closed = Fault(423, "store-held", error.message, hint=error.hint)
                 log.warning("MAID Lab waits: %s", error)

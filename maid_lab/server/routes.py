@@ -10,6 +10,7 @@ from maid_lab.server.operations import operations_of
 from maid_lab.server.problems import Fault
 from maid_lab.server.rest.health import HealthHandler, OpenApiHandler, WhoAmIHandler
 from maid_lab.server.rest.running import ControlHandler, PlanHandler, RunHandler, StatusHandler, StopHandler
+from maid_lab.server.sockets.handler import SocketHandler
 
 __all__ = ["ROUTES", "routes"]
 
@@ -29,7 +30,7 @@ ROUTES: Final[dict[str, type[MaidHandler]]] = {
 _PATTERNS: Final = {"run_id": r"([0-9a-fA-F-]{4,36}|last)", "id": r"([A-Za-z0-9_.-]{1,100})"}
 
 
-def routes() -> list[tuple[str, type[MaidHandler], dict[str, Any]]]:
+def routes() -> list[tuple[str, type[MaidHandler | SocketHandler], dict[str, Any]]]:
     """Return the routes as tornado wants them, relative to the base URL; what is not there is told as a problem too.
 
     Raises
@@ -37,13 +38,14 @@ def routes() -> list[tuple[str, type[MaidHandler], dict[str, Any]]]:
     TypeError
         If a verb of a handler declares nothing.
     """
-    found: list[tuple[str, type[MaidHandler], dict[str, Any]]] = []
+    found: list[tuple[str, type[MaidHandler | SocketHandler], dict[str, Any]]] = []
     for path, handler in ROUTES.items():
         operations_of(handler)
         pattern = path.replace(".", r"\.")
         for name, shape in _PATTERNS.items():
             pattern = pattern.replace(f"{{{name}}}", shape)
         found.append((f"api/maid{pattern}", handler, {}))
+    found.append((r"api/maid/ws", SocketHandler, {}))
     return [*found, (r"api/maid(?:/.*)?", _NothingHandler, {})]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from maid_lab.server.sockets.frames import GAP, LEVELS, TOPICS
+from maid_lab.server.sockets.handler import TOO_BIG
 from maid_lab.server.sockets.hub import GOING_AWAY, POLICY_VIOLATION
 from maid_lab.server.sockets.messages import MOST_CHARACTERS, OPS, CommandCall, Subscribe, Unsubscribe
 from maid_lab.server.sockets.outbox import TRY_AGAIN
@@ -29,7 +30,7 @@ def words(data: dict[str, Any]) -> set[str]:
 def test_ops_topics_and_close_codes_are_all_in_their_tables() -> None:
     assert rows_of("| op |") == list(OPS)
     assert rows_of("| topic |") == [*TOPICS, GAP]
-    assert rows_of("| close code |") == [str(code) for code in sorted((GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN))]
+    assert rows_of("| close code |") == [str(code) for code in sorted((GOING_AWAY, POLICY_VIOLATION, TOO_BIG, TRY_AGAIN))]
 
 
 def test_every_field_of_messages_and_frames_is_told() -> None:
