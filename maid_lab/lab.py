@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from maid_lab.model.run_record import RunRecord
     from maid_lab.model.snapshot import LiveStatus
+    from maid_lab.services.access.service import Access
     from maid_lab.services.bus import Bus
     from maid_lab.services.console import Console
     from maid_lab.services.history import History
@@ -162,6 +163,14 @@ class Lab:
         from maid_lab.services.console import Console
 
         return Console(self.home)
+
+    @cached_property
+    def access(self) -> Access:
+        """Knows credentials and their limits; imported when first used."""
+        from maid_lab.services.access.service import Access
+        from maid_lab.services.audit.log import AuditLog
+
+        return Access(self.home, self.settings, audit=AuditLog(self.home).write)
 
     @property
     def approvals(self) -> Approvals:

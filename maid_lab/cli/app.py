@@ -11,6 +11,7 @@ from maid_lab.cli.commands import (
     comparing,
     controlling,
     demonstrating,
+    keys,
     logging,
     looking,
     machine,
@@ -69,6 +70,7 @@ app.command("report")(looking.report)
 app.command("validate")(checking.validate)
 app.command("plan")(checking.plan)
 app.add_typer(recipes.app, name="recipes")
+app.add_typer(keys.app, name="keys")
 app.add_typer(storing.app, name="store")
 app.add_typer(policing.app, name="policy")
 app.command("doctor")(machine.doctor)

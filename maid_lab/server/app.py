@@ -148,6 +148,8 @@ class MaidLabApp(ExtensionApp):
         lab = await asyncio.to_thread(Lab.open, Path(self.home) if self.home else None)
         await asyncio.to_thread(_held, lab.home)
         try:
+            access = await asyncio.to_thread(lambda: lab.access)
+            self.credentials = Credentials(verifiers=(access,), roles=lab.settings.access_roles)
             return await lab.__aenter__()
         except BaseException:
             await asyncio.to_thread(let_go, lab.home)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 from tornado.web import HTTPError
 
-from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, MaidError, Missing, Refused
+from maid_lab.model.errors import Conflict, EngineFailure, InvalidInput, MaidError, Missing, Refused, TooMany, Unauthorized
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["Fault", "Finding", "Problem", "invalid", "problem_of"]
 
 #: Code of an error → status; codes that others add carry their own `http_status`.
-_STATUS: Final[dict[type[MaidError], int]] = {InvalidInput: 422, Refused: 403, Conflict: 409, Missing: 404, EngineFailure: 503}
+_STATUS: Final[dict[type[MaidError], int]] = {
+    InvalidInput: 422, Unauthorized: 401, Refused: 403, TooMany: 429, Conflict: 409, Missing: 404, EngineFailure: 503,
+}  # fmt: skip
 
 
 class Finding(BaseModel):

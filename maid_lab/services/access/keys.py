@@ -254,21 +254,17 @@ class KeyService:
     # ---- inside
 
     def _added(self, by: Principal, key: KeyRow) -> KeyRow:
-        for attempt in range(_TRIES):
-            try:
+        for _ in range(_TRIES):
+            with opened(self._home) as store:
+                is_free = store.access.find(key.id) is None
+            if is_free:
+                detail = {"name": key.name, "scopes": list(key.scopes), "expires_at": key.expires_at.isoformat(), "agent": key.agent}
+                # Outside of `opened`: the audit log opens the store for itself.
+                self._note(by, "key.create", key.id, {**detail, "limits": dict(key.metadata)})
                 with opened(self._home) as store:
-                    if store.access.find(key.id) is not None:
-                        key = replace(key, id=new_id())
-                        continue
-                    detail = {"name": key.name, "scopes": list(key.scopes), "expires_at": key.expires_at.isoformat(), "agent": key.agent}
-                    self._note(by, "key.create", key.id, {**detail, "limits": dict(key.metadata)})
                     store.access.add(key)
-            except Conflict:
-                if attempt == _TRIES - 1:
-                    raise
-                key = replace(key, id=new_id())
-            else:
                 return key
+            key = replace(key, id=new_id())
         raise Conflict("no free id for a key was found.", hint="Try again.")
 
     def _row(self, key_id: str) -> KeyRow:

@@ -74,6 +74,10 @@ class Access:
             return self.from_headers(headers, address=address, client=client)
         return await asyncio.to_thread(self.from_headers, headers, address=address, client=client)
 
+    def admit(self, principal: Principal) -> None:
+        """Count a request of a key or token; see `Quota.take_request`."""
+        self.quota.take_request(principal)
+
     def from_headers(self, headers: Mapping[str, str], *, address: str = "", client: str = "") -> Principal | None:
         """Return who asks by a credential of ours, None when there is none; query and cookies are never looked at.
 
