@@ -89,6 +89,7 @@ class Lab:
         runs.open_to(self.door)
         self.recovered: list[RunRecord] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._approvals: Approvals | None = None
 
     @classmethod
     def open(cls, home: Path | None = None, *, flags: Mapping[str, Any] | None = None) -> Lab:
@@ -175,9 +176,12 @@ class Lab:
     @property
     def approvals(self) -> Approvals:
         """Gives and withdraws approvals of targets; imported when first used."""
+        from maid_lab.services.audit.log import AuditLog
         from maid_lab.services.policy.approvals import Approvals
 
-        return Approvals(self.home, self.gate, on_withdrawn=self._withdrawn)
+        if self._approvals is None:
+            self._approvals = Approvals(self.home, self.gate, audit=AuditLog(self.home).write, on_withdrawn=self._withdrawn)
+        return self._approvals
 
     def _withdrawn(self, approval_id: str) -> None:
         """Stop the run that needs the approval; from whatever thread, a run belongs to the loop that it was started on."""

@@ -9,6 +9,7 @@ from maid_lab.server.handler import MaidHandler
 from maid_lab.server.operations import operations_of
 from maid_lab.server.problems import Fault
 from maid_lab.server.rest.health import HealthHandler, OpenApiHandler, WhoAmIHandler
+from maid_lab.server.rest.policy import ExplainHandler, TargetsHandler
 from maid_lab.server.rest.running import ControlHandler, PlanHandler, RunHandler, StatusHandler, StopHandler
 from maid_lab.server.sockets.handler import SocketHandler
 
@@ -22,6 +23,8 @@ ROUTES: Final[dict[str, type[MaidHandler]]] = {
     "/plan": PlanHandler,
     "/run": RunHandler,
     "/stop": StopHandler,
+    "/policy/targets": TargetsHandler,
+    "/policy/explain": ExplainHandler,
     "/status": StatusHandler,
     "/runs/{run_id}/control": ControlHandler,
 }

@@ -131,8 +131,10 @@ class Approvals:
         with opened(self._home) as store:
             like = [each for each in store.approvals.all() if len(approval_id) >= 4 and each.id.startswith(approval_id)]
             approval = like[0] if len(like) == 1 else store.approvals.get(approval_id)
-            if approval.withdrawn_at is None:
-                self._record(by, "target.withdraw", approval)
+        if approval.withdrawn_at is None:
+            # Between two openings: the audit log opens the store itself.
+            self._record(by, "target.withdraw", approval)
+            with opened(self._home) as store:
                 approval = store.approvals.withdraw(approval.id, datetime.now(UTC))
         self._on_withdrawn(approval.id)
         return approval
