@@ -17,11 +17,10 @@ from maid_lab.model.errors import Conflict, MaidError
 from maid_lab.server.credentials import Credentials
 from maid_lab.server.idempotency import Answers
 from maid_lab.server.problems import Fault
-from maid_lab.services.catalogue import held, let_go
+from maid_lab.server.refusals import Refusals
+from maid_lab.services.catalogue import keep, let_go
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from maid_lab.server.sockets.conversation import Conversation
     from maid_lab.server.sockets.hub import Hub
 
@@ -77,6 +76,7 @@ class MaidLabApp(ExtensionApp):
         self._why_closed = Fault(503, "stopping", "MAID Lab is being closed.", hint="Start the server again.")
         if lab is None:
             return
+        await asyncio.to_thread(lab.access.local.withdraw)
         try:
             await asyncio.wait_for(lab.close(), _CLOSE_S)
         except TimeoutError:
@@ -118,6 +118,9 @@ class MaidLabApp(ExtensionApp):
             hub = Hub(lab.bus, lab.runs, lab.desk)
             hub.open()
             self._sockets = hub, Conversation(hub, lab.desk)
+            loop = asyncio.get_running_loop()
+            # Revoking happens on whatever thread; sockets belong to the loop.
+            lab.access.keys.on_revoked(lambda key_id: loop.call_soon_threadsafe(hub.drop_key, key_id))
         self.open_lab()
         return self._sockets
 
@@ -149,19 +152,18 @@ class MaidLabApp(ExtensionApp):
         if self.serverapp is not None:
             # A test must not load the server that runs it.
             lab.gate.keep_off([(self.serverapp.ip, self.serverapp.port), ("localhost", self.serverapp.port)])
-        await asyncio.to_thread(_held, lab.home)
+        keep(lab.home)
         try:
             access = await asyncio.to_thread(lambda: lab.access)
-            self.credentials = Credentials(verifiers=(access,), roles=lab.settings.access_roles)
-            return await lab.__aenter__()
+            refusals = Refusals(lab.home)
+            self.credentials = Credentials(verifiers=(access,), roles=lab.settings.access_roles, on_refusal=refusals.note)
+            await lab.__aenter__()
+            if self.serverapp is not None:
+                await asyncio.to_thread(access.local.publish, self.serverapp.connection_url)
+            return lab
         except BaseException:
             await asyncio.to_thread(let_go, lab.home)
             raise
-
-
-def _held(home: Path) -> None:
-    for notice in held(home).notices:
-        log.warning("%s", notice)
 
 
 def main() -> None:

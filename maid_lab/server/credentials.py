@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from jupyter_server.auth.identity import IdentityProvider, LegacyIdentityProvider, PasswordIdentityProvider, User
 
-from maid_lab.services.access.principal import ROLES, CredentialKind, Principal, scopes_of
+from maid_lab.services.access.roles import principal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from maid_lab.services.access.principal import Principal
 
 __all__ = ["Credentials", "Verifier"]
 
 log = logging.getLogger(__name__)
 
 _OWNER: Final = "local"
-_BY_DEFAULT: Final = "read:loadtests"
 #: Jupyter's own providers know one user, whatever name they make up for a visitor without a cookie.
 _SINGLE_USER: Final = (IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider)
 
@@ -27,7 +28,7 @@ _SINGLE_USER: Final = (IdentityProvider, PasswordIdentityProvider, LegacyIdentit
 class Verifier(Protocol):
     """What knows credentials of ours."""
 
-    def from_headers(self, headers: Mapping[str, str], *, address: str, client: str) -> Principal | None:
+    async def identify(self, headers: Mapping[str, str], *, address: str = "", client: str = "") -> Principal | None:
         """Return who sent the headers; None when they hold nothing of ours; raise when it is ours but wrong."""
 
     def admit(self, principal: Principal) -> None:
@@ -58,10 +59,10 @@ class Credentials:
         self._roles = dict(roles or {})
         self._on_refusal = on_refusal
 
-    def from_headers(self, headers: Mapping[str, str], *, address: str, client: str) -> Principal | None:
+    async def from_headers(self, headers: Mapping[str, str], *, address: str, client: str) -> Principal | None:
         """Return who our headers prove, or None when there is none of ours."""
         for verifier in self.verifiers:
-            found = verifier.from_headers(headers, address=address, client=client)
+            found = await verifier.identify(headers, address=address, client=client)
             if found is not None:
                 return found
         return None
@@ -77,18 +78,9 @@ class Credentials:
         hub_owner = os.environ.get("JUPYTERHUB_USER", "")
         is_owner = name == hub_owner if hub_owner else type(provider) in _SINGLE_USER
         groups = getattr(user, "groups", None) or ()
-        given = [self._roles[key] for key in (name, *(f"group:{group}" for group in groups)) if key in self._roles]
-        roles = ("admin",) if is_owner else tuple(dict.fromkeys(role for role in given if role in ROLES)) or (_BY_DEFAULT,)
-        return Principal(
-            kind=CredentialKind.JUPYTER,
-            # The owner is the same person at the terminal, whose runs bear this name too.
-            id=_OWNER if is_owner else name,
-            name=shown,
-            roles=roles,
-            scopes=scopes_of(roles),
-            is_interactive=True,
-            address=address,
-            client=client,
+        # The owner is the same person at the terminal, whose runs bear this name too.
+        return principal_of(
+            _OWNER if is_owner else name, shown, groups, is_owner=is_owner, roles=self._roles, address=address, client=client
         )
 
     @staticmethod

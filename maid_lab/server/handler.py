@@ -64,7 +64,7 @@ class CredentialMixin(ExtensionHandlerMixin):
         """Let any origin in with a header of ours."""
         return True if self._by_header else bool(super().check_origin(origin_to_satisfy_tornado))  # type: ignore[misc]
 
-    def identify(self) -> None:
+    async def identify(self) -> None:
         """Look at our headers, before Jupyter looks at its own.
 
         Raises
@@ -73,7 +73,7 @@ class CredentialMixin(ExtensionHandlerMixin):
             If there is a credential of ours that is wrong: it is never taken for an anonymous request.
         """
         request = self.request  # type: ignore[attr-defined]
-        self.principal = self.app.credentials.from_headers(
+        self.principal = await self.app.credentials.from_headers(
             request.headers, address=request.remote_ip or "", client=request.headers.get("User-Agent", "")[:120]
         )
         self._by_header = self.principal is not None
@@ -102,7 +102,7 @@ class MaidHandler(CredentialMixin, APIHandler):
         self.request_id = secrets.token_hex(8)
         self.set_header("X-Request-Id", self.request_id)
         try:
-            self.identify()
+            await self.identify()
         except MaidError as error:
             self._refuse(error)
             return

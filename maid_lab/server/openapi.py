@@ -25,7 +25,7 @@ _SECURITY: Final = {
 }
 _PATH_PARAMETERS: Final = {
     "run_id": {"type": "string", "pattern": "^([0-9a-fA-F-]{4,36}|last)$", "description": "Id of a run, or `last`."},
-    "id": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,100}$"},
+    "key_id": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,100}$", "description": "Public id of a key."},
 }
 
 

@@ -9,6 +9,7 @@ from maid_lab.server.handler import MaidHandler
 from maid_lab.server.operations import operations_of
 from maid_lab.server.problems import Fault
 from maid_lab.server.rest.health import HealthHandler, OpenApiHandler, WhoAmIHandler
+from maid_lab.server.rest.keys import KeyHandler, KeyRotation, KeysHandler, TicketHandler, TokenHandler
 from maid_lab.server.rest.policy import ExplainHandler, TargetsHandler
 from maid_lab.server.rest.running import ControlHandler, PlanHandler, RunHandler, StatusHandler, StopHandler
 from maid_lab.server.sockets.handler import SocketHandler
@@ -26,11 +27,16 @@ ROUTES: Final[dict[str, type[MaidHandler]]] = {
     "/policy/targets": TargetsHandler,
     "/policy/explain": ExplainHandler,
     "/status": StatusHandler,
+    "/keys": KeysHandler,
+    "/keys/{key_id}": KeyHandler,
+    "/keys/{key_id}/rotate": KeyRotation,
+    "/auth/token": TokenHandler,
+    "/ws-ticket": TicketHandler,
     "/runs/{run_id}/control": ControlHandler,
 }
 
 #: Parameter in a path → what it matches.
-_PATTERNS: Final = {"run_id": r"([0-9a-fA-F-]{4,36}|last)", "id": r"([A-Za-z0-9_.-]{1,100})"}
+_PATTERNS: Final = {"run_id": r"([0-9a-fA-F-]{4,36}|last)", "key_id": r"([A-Za-z0-9_-]{1,100})"}
 
 
 def routes() -> list[tuple[str, type[MaidHandler | SocketHandler], dict[str, Any]]]:

@@ -18,7 +18,7 @@ IDS = [f"{verb} {path}" for path, verb, _ in OPERATIONS]
 
 def ask(server: RunningServer, path: str, verb: str, **options: Any) -> int:
     body: dict[str, Any] | None = None if verb == "get" else {}
-    return server.ask(path.removeprefix("/").format(run_id="last", id="x"), method=verb.upper(), body=body, **options).status
+    return server.ask(path.removeprefix("/").format(run_id="last", key_id="x"), method=verb.upper(), body=body, **options).status
 
 
 @pytest.mark.parametrize(("path", "verb", "spec"), OPERATIONS, ids=IDS)

@@ -1,8 +1,11 @@
+import subprocess
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from maid_lab.model.run_record import RunRecord, new_run_id
-from maid_lab.services.catalogue import held, let_go, opened
+from maid_lab.services.catalogue import held, keep, let_go, opened
 
 
 def test_threads_of_one_process_take_turns(tmp_path: Path) -> None:
@@ -32,3 +35,41 @@ def test_a_held_store_is_lent_until_it_is_let_go(tmp_path: Path) -> None:
     with opened(tmp_path) as other:
         assert other is not store
     let_go(tmp_path)
+
+
+def opens_elsewhere(home: Path) -> bool:
+    code = "import sys, pathlib; from maid_lab.store.store import Store; Store.open(pathlib.Path(sys.argv[1]), wait_s=float(sys.argv[2])).close()"
+    done = subprocess.run([sys.executable, "-c", code, str(home), "4"], capture_output=True, text=True, timeout=30, check=False)
+    return done.returncode == 0
+
+
+def test_a_store_that_is_kept_is_lent_again_without_opening_it_anew(tmp_path: Path) -> None:
+    keep(tmp_path)
+    try:
+        with opened(tmp_path) as first, opened(tmp_path) as second:
+            assert first is second
+        with opened(tmp_path) as third:
+            assert third is first
+    finally:
+        let_go(tmp_path)
+    assert opens_elsewhere(tmp_path)
+
+
+def test_others_get_their_turn_beside_a_busy_server(tmp_path: Path) -> None:
+    keep(tmp_path)
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            with opened(tmp_path) as store:
+                store.runs.count()
+            ended.wait(0.005)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        assert opens_elsewhere(tmp_path)
+    finally:
+        ended.set()
+        thread.join(20)
+        let_go(tmp_path)

@@ -52,7 +52,7 @@ class SocketHandler(CredentialMixin, WebSocketMixin, WebSocketHandler, JupyterHa
     async def prepare(self) -> None:  # type: ignore[override]
         """Find out who asks; a credential of ours that is wrong is 401, never anonymous."""
         try:
-            self.identify()
+            await self.identify()
         except MaidError as error:
             raise _http(error) from error
         await super().prepare()
