@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from maid_lab.model.run_record import RunRecord
     from maid_lab.model.snapshot import LiveStatus
+    from maid_lab.services.access.principal import Principal
     from maid_lab.services.access.service import Access
+    from maid_lab.services.audit.log import AuditLog
     from maid_lab.services.bus import Bus
     from maid_lab.services.console import Console
     from maid_lab.services.history import History
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from maid_lab.services.policy.gate import TargetGate
     from maid_lab.services.reports.service import ReportService
     from maid_lab.services.results.service import Results
-    from maid_lab.services.runs import RunService
+    from maid_lab.services.runs import Audit, RunService
     from maid_lab.services.settings import Settings
 
 __all__ = ["Lab"]
@@ -134,6 +136,7 @@ class Lab:
             engine=LocalEngine(),
             bus=bus,
             bundled=BundledTargets,
+            audit=_written_to(folder),
         )
         return cls(home=folder, settings=settings, bus=bus, library=library, runs=runs, history=History(folder), gate=gate)
 
@@ -169,18 +172,23 @@ class Lab:
     def access(self) -> Access:
         """Knows credentials and their limits; imported when first used."""
         from maid_lab.services.access.service import Access
+
+        return Access(self.home, self.settings, audit=self.audit.write)
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """Keeps who did what; imported when first used."""
         from maid_lab.services.audit.log import AuditLog
 
-        return Access(self.home, self.settings, audit=AuditLog(self.home).write)
+        return AuditLog(self.home)
 
     @property
     def approvals(self) -> Approvals:
         """Gives and withdraws approvals of targets; imported when first used."""
-        from maid_lab.services.audit.log import AuditLog
         from maid_lab.services.policy.approvals import Approvals
 
         if self._approvals is None:
-            self._approvals = Approvals(self.home, self.gate, audit=AuditLog(self.home).write, on_withdrawn=self._withdrawn)
+            self._approvals = Approvals(self.home, self.gate, audit=self.audit.write, on_withdrawn=self._withdrawn)
         return self._approvals
 
     def _withdrawn(self, approval_id: str) -> None:
@@ -205,3 +213,14 @@ class Lab:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.close()
+
+
+def _written_to(home: Path) -> Audit:
+    """Return what writes into the audit log; imported on the thread that writes first, beside the preparation of a run."""
+
+    def write(who: Principal, action: str, subject: str, detail: Mapping[str, Any]) -> object:
+        from maid_lab.services.audit.log import AuditLog
+
+        return AuditLog(home).write(who, action, subject, detail)
+
+    return write

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from maid_lab.cli.commands import (
+    auditing,
     checking,
     comparing,
     controlling,
@@ -73,4 +74,5 @@ app.add_typer(recipes.app, name="recipes")
 app.add_typer(keys.app, name="keys")
 app.add_typer(storing.app, name="store")
 app.add_typer(policing.app, name="policy")
+app.add_typer(auditing.app, name="audit")
 app.command("doctor")(machine.doctor)

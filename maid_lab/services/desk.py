@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.model.control import read_change
 from maid_lab.model.errors import Conflict, InvalidInput
+from maid_lab.services.access.principal import LOCAL, Principal
 from maid_lab.services.commands import COMMANDS, Command, command_named
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ class ControlDesk:
         self._runs = runs
         self.waiting: WaitingTest | None = None
 
-    async def do(self, name: str, arguments: Mapping[str, Any] | None = None, *, by: str = "") -> dict[str, Any]:
+    async def do(
+        self, name: str, arguments: Mapping[str, Any] | None = None, *, by: str = "", principal: Principal = LOCAL
+    ) -> dict[str, Any]:
         """Carry out a command.
 
         Parameters
@@ -59,6 +62,8 @@ class ControlDesk:
             Its argument by name.
         by : str
             Who orders it, for the log of the run.
+        principal : Principal
+            Who orders it, for the audit log.
 
         Returns
         -------
@@ -79,16 +84,18 @@ class ControlDesk:
         if command.name in ("help", "config", "metrics"):
             return self._tell(command.name)
         if command.name in ("stop", "shutdown"):
-            return self._stop(command.name, str(values.get("mode", "graceful")), by)
+            return self._stop(command.name, str(values.get("mode", "graceful")), by, principal)
         if command.name == "start":
             return await self._waiting().start()
         if not is_running:
             return await self._waiting().change(_BEFORE[command.name], value)
-        return self.change({"paused": command.name == "pause"} if value is None else {_CHANGES[command.name]: value}, by=by)
+        return self.change(
+            {"paused": command.name == "pause"} if value is None else {_CHANGES[command.name]: value}, by=by, principal=principal
+        )
 
-    def change(self, fields: Mapping[str, Any], *, by: str = "") -> dict[str, Any]:
+    def change(self, fields: Mapping[str, Any], *, by: str = "", principal: Principal = LOCAL) -> dict[str, Any]:
         """Change the running load; fields as `model.control.read_change` takes them."""
-        return self._runs.control(read_change(fields), by=by)
+        return self._runs.control(read_change(fields), by=by, principal=principal)
 
     # ---- parts
 
@@ -115,13 +122,13 @@ class ControlDesk:
             raise Conflict("no test waits to be started here.", hint="Let one wait with maid run --no-autostart.")
         return self.waiting
 
-    def _stop(self, name: str, mode: str, by: str) -> dict[str, Any]:
+    def _stop(self, name: str, mode: str, by: str, principal: Principal) -> dict[str, Any]:
         is_now = name == "shutdown" or mode == "now"
         if mode not in ("graceful", "now"):
             raise InvalidInput(f"stop has no mode {mode!r}.", hint="Modes are graceful and now.")
         run_id = self._runs.live_run_id
         if run_id is not None:
-            self._runs.stop(mode="kill" if is_now else "graceful", reason=f"stopped by {by}" if by else "stopped by request")
+            self._runs.stop(mode="kill" if is_now else "graceful", reason=f"stopped by {by}" if by else "stopped by request", by=principal)
         if name == "shutdown" and self.waiting is not None:
             self.waiting.end()
         return {"stopped": run_id}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from maid_lab.model.errors import Conflict, InvalidInput
 from maid_lab.model.states import FINAL_STATES
-from maid_lab.services.access.principal import Scope
+from maid_lab.services.access.principal import LOCAL, Principal, Scope
 from maid_lab.services.catalogue import opened
 from maid_lab.store.folders import RunFolder, run_folders
 from maid_lab.store.slot import RunSlot
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from maid_lab.model.plan import Plan
     from maid_lab.model.run_record import RunRecord
-    from maid_lab.services.access.principal import Principal
+    from maid_lab.services.access.principal import LOCAL, Principal
     from maid_lab.store.history_pages import HistoryPage, RunFilter
     from maid_lab.store.store import Store
 
@@ -157,6 +157,7 @@ class History:
             holder = (RunSlot.holder(self._home) or {}).get("run_id")
             if record.id == holder or record.status not in FINAL_STATES:
                 raise Conflict(f"run {record.id} has not ended: it is {record.status}.", hint="Stop it and wait for its end.")
+            _record(self._home, principal, "run.delete", record.id)
             remove_run(store.runs, self._home, record.id)
             return record
 
@@ -217,6 +218,7 @@ def rebuild_store(home: Path) -> int:
     """Make the catalogue anew from the run folders and return the number of runs."""
     from maid_lab.store.store import rebuild
 
+    _record(home, LOCAL, "store.rebuild", "catalogue")
     return rebuild(home)
 
 
@@ -224,3 +226,9 @@ def backup_store(home: Path, folder: Path) -> Path:
     """Copy catalogue and runs into a new folder below `folder` and return it."""
     with opened(home) as store:
         return store.backup(folder)
+
+
+def _record(home: Path, who: Principal, action: str, subject: str) -> None:
+    from maid_lab.services.audit.log import AuditLog
+
+    AuditLog(home).write(who, action, subject)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maid_lab.model.errors import MaidError
+from maid_lab.services.access.principal import LOCAL
 from maid_lab.services.catalogue import opened
 from maid_lab.store.folders import run_folders
 
@@ -59,6 +60,10 @@ def trim_history(home: Path, *, max_history: int, max_history_bytes: int) -> Seq
     too_many = 0 < max_history < len(folders)
     if not too_many and not (0 < max_history_bytes < sum(folder.size() for folder in folders)):
         return []
+    from maid_lab.services.audit.log import AuditLog
+
+    bounds = {"max_history": max_history, "max_history_bytes": max_history_bytes}
+    AuditLog(home).write(LOCAL, "store.trim", "history", bounds)
     with opened(home) as store:
         removed = store.trim(max_history=max_history or None, max_history_bytes=max_history_bytes or None)
     for run_id in removed:

@@ -8,7 +8,7 @@ import logging
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -39,9 +39,12 @@ if TYPE_CHECKING:
     from maid_lab.services.policy.gate import TargetGate
     from maid_lab.services.settings import Settings
 
-__all__ = ["Doorway", "RunService"]
+__all__ = ["Audit", "Doorway", "RunService"]
 
 log = logging.getLogger(__name__)
+
+#: `audit(who, action, subject, detail)` keeps what is about to be done; what cannot be kept is not done.
+Audit = Callable[[Principal, str, str, Mapping[str, Any]], object]
 
 _RECALLED_PLANS: Final = 16
 _RECALLED_S: Final = 600.0
@@ -72,6 +75,7 @@ class _Live:
     logs: LogWriter | None = None
     keeps_rows: bool = True
     approvals: frozenset[str] = frozenset()
+    stops: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     task: asyncio.Task[RunRecord] | None = None
 
 
@@ -96,6 +100,8 @@ class RunService:
         Makes a holder of bundled targets, one for each run.
     resolve : callable, optional
         Finds the addresses of a name; the system's by default.
+    audit : callable, optional
+        Keeps who starts, stops and changes runs, before it is done; see `AuditLog.write`.
     """
 
     def __init__(
@@ -109,6 +115,7 @@ class RunService:
         bus: Bus,
         bundled: Callable[[], BundledTargets],
         resolve: Resolver | None = None,
+        audit: Audit | None = None,
     ) -> None:
         self._settings = settings
         self._planner = planner
@@ -118,6 +125,7 @@ class RunService:
         self._bus = bus
         self._bundled = bundled
         self._resolve = resolve
+        self._audit = audit
         self._pool: Pool | None = None
         self._planned: dict[str, Planned] = {}
         self._planned_at: dict[str, float] = {}
@@ -256,7 +264,7 @@ class RunService:
         slot = self._archive.claim(record)
         bundled = self._bundled()
         try:
-            resolved = await bundled.start_for(plan)
+            resolved = await self._begun(bundled, plan, by or planned.by, record.id)
             folder = self._archive.begin(record, resolved, planned.recipe_text)
             pool = self._take_pool()
             supervisor = self._engine.supervisor(
@@ -276,6 +284,19 @@ class RunService:
         self._live.task = asyncio.create_task(self._course(self._live), name=f"run {record.id}")
         return record.id
 
+    async def _begun(self, bundled: BundledTargets, plan: Plan, who: Principal, run_id: str) -> Plan:
+        """Start bundled targets and record the start, side by side; both are done before a worker is told to begin."""
+        resolved, recorded = await asyncio.gather(
+            bundled.start_for(plan),
+            asyncio.to_thread(self._record, who, "run.start", run_id, _planned_load(plan)),
+            return_exceptions=True,
+        )
+        if isinstance(recorded, BaseException):
+            raise recorded
+        if isinstance(resolved, BaseException):
+            raise resolved
+        return resolved
+
     async def wait(self, run_id: str) -> RunRecord:
         """Wait for the end of a run and return its record; cancelling the wait does not stop the run.
 
@@ -290,8 +311,8 @@ class RunService:
             raise Missing(f"run {run_id} was not started here.", hint="maid history lists runs.")
         return await asyncio.shield(self._live.task)
 
-    def stop(self, *, mode: StopMode = "graceful", reason: str = "stopped by request") -> None:
-        """End the run that is under way.
+    def stop(self, *, mode: StopMode = "graceful", reason: str = "stopped by request", by: Principal = LOCAL) -> None:
+        """End the run that is under way. It is recorded once for each mode; a disk that is full never keeps a run from being stopped.
 
         Parameters
         ----------
@@ -305,6 +326,11 @@ class RunService:
         """
         if self._live is None:
             raise Missing("no run is under way here.", hint="maid status shows runs of other processes.")
+        if mode not in self._live.stops and self._audit is not None:
+            # The entry is begun first and waited for at the end of the run: load on a target ends now, however slow the disk is.
+            self._live.stops[mode] = asyncio.get_running_loop().run_in_executor(
+                None, self._record_stop, by, self._live.record.id, {"mode": mode, "reason": reason}
+            )
         self._live.supervisor.stop(mode=mode, reason=reason)
 
     def stop_for(self, approval_id: str) -> bool:
@@ -314,8 +340,15 @@ class RunService:
         self._live.supervisor.stop(mode="kill", reason=f"approval {approval_id[:8]} of its target was withdrawn or has expired")
         return True
 
-    def control(self, change: ControlChange, *, by: str = "") -> dict[str, Any]:
+    def control(self, change: ControlChange, *, by: str = "", principal: Principal = LOCAL) -> dict[str, Any]:
         """Change the load of the run that is under way; see `Supervisor.control`.
+
+        Parameters
+        ----------
+        by : str
+            Who orders it, for the log of the run.
+        principal : Principal
+            Who orders it, for the audit log; what cannot be recorded is not done.
 
         Raises
         ------
@@ -324,7 +357,18 @@ class RunService:
         """
         if self._live is None:
             raise Missing("no run is under way here.", hint="maid control reaches a run of another process.")
+        self._record(principal, "run.control", self._live.record.id, change.said())
         return self._live.supervisor.control(change, by=by)
+
+    def _record(self, who: Principal, action: str, subject: str, detail: Mapping[str, Any]) -> None:
+        if self._audit is not None:
+            self._audit(who, action, subject, detail)
+
+    def _record_stop(self, who: Principal, run_id: str, detail: Mapping[str, Any]) -> None:
+        try:
+            self._record(who, "run.stop", run_id, detail)
+        except MaidError as error:
+            log.warning("the stop of run %s could not be recorded: %s", run_id, error)
 
     @property
     def live_run_id(self) -> str | None:
@@ -374,6 +418,7 @@ class RunService:
             return live.record
         finally:
             self._live = None
+            await asyncio.gather(*live.stops.values())
             await live.pool.close()
             await _finish_logs(live)
             await live.bundled.stop()
@@ -458,6 +503,13 @@ def _check_disk(home: Path, least: int) -> None:
     if free < least:
         message = f"E407 only {free / 2**20:.0f} MiB are free at {home}; a run needs {least / 2**20:.0f} MiB to keep its rows."
         raise EngineFailure(message, hint="Make room, set MAID_HOME to a larger disk, or lower the setting min_free_bytes.")
+
+
+def _planned_load(plan: Plan) -> dict[str, Any]:
+    return {
+        "title": plan.title, "recipe_id": plan.recipe_id, "plan_hash": plan.plan_hash, "peak_users": plan.peak_users,
+        "duration_s": plan.duration_s,
+    }  # fmt: skip
 
 
 def _started(live: _Live) -> dict[str, Any]:

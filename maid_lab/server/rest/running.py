@@ -223,7 +223,9 @@ class StopHandler(MaidHandler):
         owner = runs.live_owner
         self.caller.require_owner(owner, f"run {live}")
         try:
-            runs.stop(mode="kill" if body.mode == "now" else "graceful", reason=f"stopped by {self.caller.kind} {self.caller.id}")
+            runs.stop(
+                mode="kill" if body.mode == "now" else "graceful", reason=f"stopped by {self.caller.kind} {self.caller.id}", by=self.caller
+            )
         except Missing:
             return Stopped(run_id=live, status="completed")  # it ended in this moment
         return Stopped(run_id=live, status="stopping")
@@ -254,5 +256,5 @@ class ControlHandler(MaidHandler):
             raise Conflict(f"run {record.id} is {record.status}; only a run that is under way can be changed.", hint="Start it again.")
         self.caller.require_owner(runs.live_owner, f"run {run_id}")
         fields = body.model_dump(exclude_none=True)
-        applied = self.lab.desk.change(fields, by=f"{self.caller.kind} {self.caller.id}")
+        applied = self.lab.desk.change(fields, by=f"{self.caller.kind} {self.caller.id}", principal=self.caller)
         return Controlled(run_id=run_id, applied=applied)

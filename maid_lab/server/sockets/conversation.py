@@ -92,7 +92,9 @@ class Conversation:
             command = command_named(name)
             name = command.name
             session.principal.require(Scope(command.scope))
-            response = await self._desk.do(name, message.args, by=session.principal.name or session.principal.id)
+            response = await self._desk.do(
+                name, message.args, by=session.principal.name or session.principal.id, principal=session.principal
+            )
             answer = reply("answer", number=message.id, success=True, response=response)
         except MaidError as error:
             code = error.code
