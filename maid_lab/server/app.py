@@ -155,7 +155,8 @@ class MaidLabApp(ExtensionApp):
         keep(lab.home)
         try:
             access = await asyncio.to_thread(lambda: lab.access)
-            refusals = Refusals(lab.home)
+            lab.runs.limit_by(access.quota.check_start)
+            refusals = Refusals(lab.audit)
             self.credentials = Credentials(verifiers=(access,), roles=lab.settings.access_roles, on_refusal=refusals.note)
             await lab.__aenter__()
             if self.serverapp is not None:

@@ -7,12 +7,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from maid_lab.model.errors import MaidError
-from maid_lab.services.audit.log import AuditLog
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from maid_lab.services.access.principal import Principal
+    from maid_lab.services.audit.log import AuditLog
 
 __all__ = ["Refusals"]
 
@@ -24,12 +22,12 @@ class Refusals:
 
     Parameters
     ----------
-    home : Path
-        The home folder.
+    audit : AuditLog
+        Where they are written.
     """
 
-    def __init__(self, home: Path) -> None:
-        self._log = AuditLog(home)
+    def __init__(self, audit: AuditLog) -> None:
+        self._log = audit
         self._writing: set[asyncio.Future[None]] = set()
 
     def note(self, principal: Principal, route: str, reason: str) -> None:

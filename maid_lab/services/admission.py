@@ -89,6 +89,9 @@ async def admitted(plan: Plan, gate: TargetGate, *, resolve: Resolver | None = N
     decisions = await asyncio.to_thread(_judged, gate, places, found, by)
     ceilings = plan.ceilings
     pinned: dict[str, tuple[str, ...]] = {}
+    for place, decision in _bundled(plan, gate, by):
+        _check_caps(plan, place, decision)
+        ceilings = _tightened(ceilings, decision.caps)
     for place, addresses in zip(places, found, strict=True):
         for decision in decisions[place]:
             _check_caps(plan, place, decision)
@@ -125,9 +128,9 @@ async def readmit(plan: Plan, gate: TargetGate, *, resolve: Resolver | None = No
                 hint="Plan again, and look where the load would go.",
             )
     decisions = await asyncio.to_thread(_judged, gate, places, found, by)
-    for place in places:
-        for decision in decisions[place]:
-            _check_caps(plan, place, decision)
+    told = [*_bundled(plan, gate, by), *((place, decision) for place, made in decisions.items() for decision in made)]
+    for place, decision in told:
+        _check_caps(plan, place, decision)
     return _admission(plan, decisions)
 
 
@@ -162,6 +165,12 @@ async def _resolved(plan: Plan, places: Sequence[_Place], resolve: Resolver | No
 
 def _judged(gate: TargetGate, places: Sequence[_Place], found: Sequence[tuple[str, ...]], by: Principal) -> dict[_Place, list[Decision]]:
     return {place: [_judge(gate, place, address, by) for address in addresses] for place, addresses in zip(places, found, strict=True)}
+
+
+def _bundled(plan: Plan, gate: TargetGate, by: Principal) -> list[tuple[_Place, Decision]]:
+    """Return what holds for the bundled targets of a plan: they are allowed always, within the caps of the server, the key and the agent."""
+    names = dict.fromkeys(target.base_url for target in plan.targets if is_bundled(target.base_url))
+    return [(_Place(url=name, host=name, port=0, methods=frozenset()), gate.judge_bundled(by)) for name in names]
 
 
 def _check_extras(plan: Plan) -> None:

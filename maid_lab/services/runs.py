@@ -126,6 +126,7 @@ class RunService:
         self._bundled = bundled
         self._resolve = resolve
         self._audit = audit
+        self._limits: Callable[[Principal, str], None] | None = None
         self._pool: Pool | None = None
         self._planned: dict[str, Planned] = {}
         self._planned_at: dict[str, float] = {}
@@ -136,6 +137,10 @@ class RunService:
     def open_to(self, door: Doorway) -> None:
         """Open a door to other processes whenever a run is under way."""
         self._door = door
+
+    def limit_by(self, check: Callable[[Principal, str], None]) -> None:
+        """Ask before each start of an API key whether its limits allow it: `check(who, recipe_id)` raises when they do not."""
+        self._limits = check
 
     def adopt(self, pool: Pool | None) -> None:
         """Take workers that were started early, for the first run; this service ends them."""
@@ -259,8 +264,13 @@ class RunService:
         admission = await readmit(plan, self._gate, resolve=self._resolve, by=by or planned.by)
         if self._live is not None:
             raise Conflict(f"run {self._live.record.id} ({self._live.plan.title}) is under way.", hint="Wait for it, or stop it first.")
+        who = by or planned.by
+        if self._limits is not None and who.key_id is not None:
+            await asyncio.to_thread(self._limits, who, plan.recipe_id)
+            if self._live is not None:
+                raise Conflict(f"run {self._live.record.id} ({self._live.plan.title}) is under way.", hint="Wait for it, or stop it first.")
         planned = replace(planned, approvals=admission.approvals, auto_stop=admission.auto_stop)
-        record = self._archive.new_record(planned, name=name, tags=tags).changed(user_id=(by or planned.by).id, notes=notes)
+        record = self._archive.new_record(planned, name=name, tags=tags).changed(user_id=who.id, api_key_id=who.key_id, notes=notes)
         slot = self._archive.claim(record)
         bundled = self._bundled()
         try:

@@ -1,45 +1,133 @@
-"""An API key on a real server: its rights, its limits, and that Jupyter's own routes stay closed to it."""
+"""API keys over REST: made, used, limited, exchanged, rotated, revoked; and what each credential may do on each route."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from maid_lab.services.access.keys import KeyService
-from maid_lab.services.access.principal import ALL_SCOPES, CredentialKind, Principal
-from maid_lab.services.home import open_home
-from tests.support.jupyter import jupyter_server
+from maid_lab.server.operations import Operation, operations_of
+from maid_lab.server.routes import ROUTES
+from maid_lab.services.access.principal import Scope
+from tests.support.jupyter import Reply, RunningServer
 
-OWNER = Principal(kind=CredentialKind.JUPYTER, id="ada", scopes=ALL_SCOPES, is_interactive=True)
+pytestmark = pytest.mark.server
+
+OPERATIONS: Final = [(path, verb, spec) for path, handler in ROUTES.items() for verb, spec in operations_of(handler).items()]
+SHORT: Final = {"recipe_id": "hello", "overrides": {"run_time": "1s", "users": 1}}
 
 
-@pytest.mark.server
-def test_a_key_has_its_rights_on_our_routes_and_none_on_jupyter_s(tmp_path: Path) -> None:
-    keys = KeyService(open_home(tmp_path / "maid"))
-    reader, slow, gone = (
-        keys.create(OWNER, name="r"),
-        keys.create(OWNER, name="s", limits={"requests_per_minute": 2}),
-        keys.create(OWNER, name="g"),
-    )
-    keys.revoke(OWNER, gone.key.id)
-    with jupyter_server(tmp_path) as server:
+def make(server: RunningServer, *scopes: str, **fields: Any) -> dict[str, Any]:
+    reply = server.ask("keys", method="POST", body={"name": "a key", "scopes": list(scopes), **fields})
+    assert reply.status == 201, reply.body
+    assert reply.headers["Cache-Control"] == "no-store"
+    return dict(reply.json)
 
-        def ask(path: str, key: str, **options: Any) -> Any:
-            return server.ask(path, as_owner=False, headers={"X-MAID-Key": key}, **options)
 
-        assert ask("whoami", reader.text).status == 200
-        assert server.ask("status", as_owner=False, headers={"Authorization": f"Bearer {reader.text}"}).status == 200
-        assert ask("stop", reader.text, method="POST", body={}).status == 403
-        assert server.url.endswith("/")
-        for header in ({"X-MAID-Key": reader.text}, {"Authorization": f"Bearer {reader.text}"}):
-            assert server.ask(f"{server.url}api/contents", as_owner=False, headers=header).status in (401, 403)
-        for wrong in (gone.text, reader.text[:-4] + "0000", "nothing", "eyJ.a.b"):
-            refused = ask("whoami", wrong)
-            assert (refused.status, refused.json["code"]) == (401, "unauthorized")
-        # A wrong key is not mended by the login of the owner.
-        assert server.ask("whoami", headers={"X-MAID-Key": gone.text}).status == 401
-        assert [ask("status", slow.text).status for _ in range(3)] == [200, 200, 429]
-        assert int(ask("status", slow.text).headers["Retry-After"]) >= 1
-        assert reader.text.rpartition("_")[2] not in server.log.read_text()
+def with_key(server: RunningServer, key: str, path: str, **options: Any) -> Reply:
+    return server.ask(path, as_owner=False, headers={"X-MAID-Key": key}, **options)
+
+
+@pytest.fixture(scope="module")
+def keys(shared_server: RunningServer) -> dict[str, str]:
+    """One key for each scope alone, and one of each kind that must not get in."""
+    found = {str(scope): make(shared_server, str(scope), limits={"requests_per_minute": 100_000})["key"] for scope in Scope}
+    revoked = make(shared_server, "maid.read")
+    shared_server.ask(f"keys/{revoked['id']}", method="DELETE")
+    wrong = make(shared_server, "maid.read")["key"]
+    return found | {"revoked": revoked["key"], "wrong": wrong[:-1] + ("0" if wrong[-1] != "0" else "1")}
+
+
+@pytest.mark.parametrize("credential", [*map(str, Scope), "revoked", "wrong"])
+@pytest.mark.parametrize(("path", "verb", "spec"), OPERATIONS, ids=[f"{verb} {path}" for path, verb, _ in OPERATIONS])
+def test_each_credential_may_do_what_its_scope_says_on_each_route(
+    server: RunningServer, keys: dict[str, str], path: str, verb: str, spec: Operation, credential: str
+) -> None:
+    reply = with_key(
+        server, keys[credential], path.removeprefix("/").format(run_id="00000000", key_id="x"), method=verb.upper(),
+        body=None if verb == "get" else b"",
+    )  # fmt: skip
+    if credential in ("revoked", "wrong"):
+        assert reply.status == 401
+    elif spec.is_public:
+        assert reply.status == 200
+    elif spec.scope is not None and (credential != spec.scope or spec.interactive_only):
+        assert (reply.status, reply.json["code"]) == (403, "refused")
+    else:
+        # 403 as well where the thing itself says no, such as a token that a key without the right kind asks for.
+        assert reply.status not in (401, 405, 429, 500), reply.body
+    assert "Set-Cookie" not in reply.headers or credential in ("revoked", "wrong")
+    assert "Access-Control-Allow-Origin" not in reply.headers or not reply.headers["Access-Control-Allow-Origin"]
+
+
+@pytest.mark.parametrize("path", ["api/contents", "api/kernels", "api/sessions", "api/terminals", "metrics"])
+def test_jupyters_own_interfaces_stay_closed_to_our_keys(server: RunningServer, keys: dict[str, str], path: str) -> None:
+    for headers in ({"X-MAID-Key": keys["maid.admin"]}, {"Authorization": f"Bearer {keys['maid.admin']}"}):
+        reply = server.ask(f"{server.url}{path}", as_owner=False, headers=headers)
+        assert reply.status in (401, 403) or b"password" in reply.body.lower() or "login" in reply.headers.get("Location", "")
+        assert b'"content"' not in reply.body
+
+
+def test_the_text_of_a_key_is_shown_once(server: RunningServer) -> None:
+    made = make(server, "maid.read")
+    listed = server.ask("keys").json
+    assert made["id"] in {each["id"] for each in listed["items"]}
+    assert made["key"].rpartition("_")[2] not in str(listed)
+
+
+def test_a_key_that_is_revoked_is_no_longer_let_in_nor_is_its_token(server: RunningServer) -> None:
+    made = make(server, "maid.read")
+    token = with_key(server, made["key"], "auth/token", method="POST").json["token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert server.ask("whoami", as_owner=False, headers=bearer).json["key_id"] == made["id"]
+    again = server.ask("auth/token", method="POST", as_owner=False, headers=bearer)
+    assert again.status == 403, "a token does not prolong itself"
+    assert server.ask(f"keys/{made['id']}", method="DELETE").json["revoked_at"]
+    assert with_key(server, made["key"], "whoami").status == 401
+    assert server.ask("whoami", as_owner=False, headers=bearer).status == 401
+
+
+def test_a_rotated_key_has_a_new_secret_and_the_old_one_lives_for_the_overlap(server: RunningServer) -> None:
+    made = make(server, "maid.read")
+    with_overlap = server.ask(f"keys/{made['id']}/rotate", method="POST", body={"overlap_s": 60}).json["key"]
+    assert with_key(server, made["key"], "whoami").status == with_key(server, with_overlap, "whoami").status == 200
+    at_once = server.ask(f"keys/{made['id']}/rotate", method="POST", body={}).json["key"]
+    assert with_key(server, with_overlap, "whoami").status == 401
+    assert with_key(server, at_once, "whoami").status == 200
+
+
+def test_a_key_runs_no_more_recipes_and_no_more_users_than_its_limits(server: RunningServer) -> None:
+    made = make(server, "maid.read", "maid.write", limits={"recipe_limit": 1, "max_users": 2})
+    many = with_key(server, made["key"], "run", method="POST", body={"recipe_id": "hello", "overrides": {"users": 3}})
+    assert (many.status, "E303" in many.json["detail"]) == (403, True)
+    first = with_key(server, made["key"], "run", method="POST", body=SHORT)
+    assert first.status == 202, first.body
+    server.wait_for("idle")
+    other = with_key(server, made["key"], "run", method="POST", body={"recipe_id": "sse-llm-stream", "overrides": {"users": 1}})
+    assert other.status == 429, other.body
+    assert int(other.headers["Retry-After"]) >= 1
+    assert "recipe_limit" in other.json["detail"]
+
+
+def test_what_one_key_started_another_may_not_stop(server: RunningServer) -> None:
+    writer = make(server, "maid.read", "maid.write")
+    run_id = with_key(
+        server, writer["key"], "run", method="POST", body={"recipe_id": "hello", "overrides": {"run_time": "30s", "users": 1}}
+    ).json["run_id"]
+    reader = make(server, "maid.read")
+    assert with_key(server, reader["key"], "stop", method="POST", body={}).status == 403
+    assert with_key(server, writer["key"], "stop", method="POST", body={"run_id": run_id, "mode": "now"}).json["status"] == "stopping"
+
+
+def test_a_ticket_is_made_for_who_may_read(server: RunningServer, keys: dict[str, str]) -> None:
+    reply = with_key(server, keys["maid.read"], "ws-ticket", method="POST", body={"topics": ["maid:status"]})
+    assert (reply.status, reply.json["expires_in_s"]) == (201, 30)
+    assert len(reply.json["ticket"]) > 20
+
+
+def test_starts_stops_keys_and_refusals_are_in_the_audit_log(server: RunningServer, keys: dict[str, str]) -> None:
+    with_key(server, keys["maid.read"], "keys")
+    text = (server.home / "audit.jsonl").read_text()
+    for action in ("key.create", "key.revoke", "key.rotate", "token.issue", "run.start", "run.stop", "access.refused"):
+        assert f'"{action}"' in text, f"{action} is missing"
+    assert "maid_live_" not in text or all(len(part) < 20 for part in text.split("maid_live_")[1:] if part[10:11] == "_")

@@ -88,7 +88,9 @@ class TicketRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    topics: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = Field(default=[], max_length=20, description="All when empty.")
+    topics: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = Field(
+        default=[], max_length=20, description="All when empty."
+    )
 
 
 class Ticket(BaseModel):
@@ -135,9 +137,7 @@ class KeysHandler(MaidHandler):
 class KeyHandler(MaidHandler):
     """One key."""
 
-    @operation(
-        summary="Revoke an API key", scope=Scope.ADMIN, action="write", resource="maid:keys", answers={200: KeyView}, errors=(404,)
-    )
+    @operation(summary="Revoke an API key", scope=Scope.ADMIN, action="write", resource="maid:keys", answers={200: KeyView}, errors=(404,))
     async def delete(self, key_id: str) -> KeyView:
         """From the next request on; its tokens, tickets and sockets end too."""
         row = await asyncio.to_thread(self.lab.access.keys.revoke, self.caller, key_id)
@@ -162,7 +162,11 @@ class TokenHandler(MaidHandler):
     """A token for a key."""
 
     @operation(
-        summary="Exchange an API key for a token of 15 minutes", any_credential=True, action="write", resource="maid:tokens", answers={201: Token}
+        summary="Exchange an API key for a token of 15 minutes",
+        any_credential=True,
+        action="write",
+        resource="maid:tokens",
+        answers={201: Token},
     )
     async def post(self) -> Answer:
         """Bear the scopes of the key; revoking the key ends it."""
@@ -174,10 +178,14 @@ class TicketHandler(MaidHandler):
     """A ticket for a WebSocket."""
 
     @operation(
-        summary="Make a ticket for a WebSocket", scope=Scope.READ, action="write", resource="maid:ws", body=TicketRequest, answers={201: Ticket}
+        summary="Make a ticket for a WebSocket",
+        scope=Scope.READ,
+        action="write",
+        resource="maid:ws",
+        body=TicketRequest,
+        answers={201: Ticket},
     )
     async def post(self, body: TicketRequest) -> Answer:
         """For clients that cannot send headers; works once, for 30 seconds."""
         ticket = self.lab.access.tickets.issue(self.caller, body.topics)
         return Answer(body=Ticket(ticket=ticket, expires_in_s=LIFE_S), status=201, headers={"Cache-Control": "no-store"})
-

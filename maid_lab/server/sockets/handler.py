@@ -17,6 +17,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from maid_lab.model.errors import MaidError
 from maid_lab.server.handler import CredentialMixin
 from maid_lab.server.problems import problem_of
+from maid_lab.server.sockets.frames import TOPICS
 from maid_lab.server.sockets.messages import MOST_CHARACTERS
 from maid_lab.server.sockets.outbox import write_out
 from maid_lab.services.access.principal import Scope
@@ -40,9 +41,18 @@ class SocketHandler(CredentialMixin, WebSocketMixin, WebSocketHandler, JupyterHa
     """`GET api/maid/ws`."""
 
     _session: Session | None = None
+    _topics: frozenset[str] = frozenset(TOPICS)
     _hub: Hub | None = None
     _talk: Conversation | None = None
     _writing: asyncio.Task[None] | None = None
+
+    def _redeem(self) -> None:
+        """Take a ticket, for clients that can send no header; it is in the query because a browser can put it nowhere else."""
+        text = self.get_query_argument("ticket_token", "")
+        if self.principal is None and text:
+            ticket = self.app.open_lab().access.tickets.redeem(text)
+            self.principal, self._by_header = ticket.principal, True
+            self._topics = ticket.topics or self._topics
 
     @property
     def max_message_size(self) -> int:
@@ -53,6 +63,7 @@ class SocketHandler(CredentialMixin, WebSocketMixin, WebSocketHandler, JupyterHa
         """Find out who asks; a credential of ours that is wrong is 401, never anonymous."""
         try:
             await self.identify()
+            self._redeem()
         except MaidError as error:
             raise _http(error) from error
         await super().prepare()
@@ -86,7 +97,7 @@ class SocketHandler(CredentialMixin, WebSocketMixin, WebSocketHandler, JupyterHa
         assert self._hub is not None
         assert self.principal is not None
         try:
-            self._session = self._hub.join(self.principal)
+            self._session = self._hub.join(self.principal, allowed=self._topics)
         except MaidError as error:
             self.close(1008, error.message[:100])
             return

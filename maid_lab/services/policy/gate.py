@@ -175,6 +175,10 @@ class TargetGate:
             return Decision(code="E302", rule=f"private and public hosts need an entry or an approval{missed}")
         return _within_key(decision, host, port, inner, by)
 
+    def judge_bundled(self, by: Principal) -> Decision:
+        """Return the decision for a bundled target."""
+        return Decision(code="", rule="bundled targets are always allowed", **self._bounded(None, "", by))
+
     def approved_ids(self) -> frozenset[str]:
         """Return the ids of the approvals that hold now."""
         return frozenset(approval.id for approval in self._approvals())
