@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import defaultdict
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from maid_lab.store.store import Store
 
-__all__ = ["held", "keep", "lent", "let_go", "opened"]
+__all__ = ["changed_at", "held", "keep", "lent", "let_go", "opened"]
 
 #: DuckDB gives a second opening in one process the same database, whose transactions then conflict and which the first closing leaves open; other
 #: processes are kept out by its file lock.
@@ -106,6 +107,14 @@ def opened(home: Path) -> Iterator[Store]:
     else:
         with _LOCKS[place], Store.open(home) as store:
             yield store
+
+
+def changed_at(home: Path) -> int:
+    """Return a number that is another one after each change of the catalogue by any process; nothing is opened, 0 when there is none yet."""
+    try:
+        return os.stat(home / "maid.commits").st_mtime_ns  # noqa: PTH116 - asked at each request: a third of the time of Path.stat
+    except OSError:
+        return 0
 
 
 def keep(home: Path) -> None:

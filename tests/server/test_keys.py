@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any, Final
 
 import pytest
@@ -131,3 +134,14 @@ def test_starts_stops_keys_and_refusals_are_in_the_audit_log(server: RunningServ
     for action in ("key.create", "key.revoke", "key.rotate", "token.issue", "run.start", "run.stop", "access.refused"):
         assert f'"{action}"' in text, f"{action} is missing"
     assert "maid_live_" not in text or all(len(part) < 20 for part in text.split("maid_live_")[1:] if part[10:11] == "_")
+
+
+def test_a_key_that_is_revoked_at_a_terminal_is_no_longer_let_in(server: RunningServer) -> None:
+    made = make(server, "maid.read")
+    assert with_key(server, made["key"], "whoami").status == 200
+    command = [sys.executable, "-m", "maid_lab", "keys", "revoke", made["id"]]
+    done = subprocess.run(
+        command, env={**os.environ, "MAID_HOME": str(server.home)}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert with_key(server, made["key"], "whoami").status == 401

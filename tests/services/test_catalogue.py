@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from maid_lab.model.run_record import RunRecord, new_run_id
-from maid_lab.services.catalogue import held, keep, let_go, opened
+from maid_lab.services.catalogue import changed_at, held, keep, let_go, opened
+from maid_lab.store.catalogue import COMMITS
 
 
 def test_threads_of_one_process_take_turns(tmp_path: Path) -> None:
@@ -73,3 +74,17 @@ def test_others_get_their_turn_beside_a_busy_server(tmp_path: Path) -> None:
         ended.set()
         thread.join(20)
         let_go(tmp_path)
+
+
+def test_the_catalogue_tells_that_another_process_has_changed_it(tmp_path: Path) -> None:
+    assert changed_at(tmp_path) == 0
+    with opened(tmp_path):
+        pass
+    before = changed_at(tmp_path)
+    with opened(tmp_path) as store:
+        store.runs.count()
+    assert changed_at(tmp_path) == before, "reading changes nothing"
+    with opened(tmp_path) as store:
+        store.runs.save(RunRecord(id=new_run_id()))
+    assert changed_at(tmp_path) != before
+    assert changed_at(tmp_path) == (tmp_path / COMMITS).stat().st_mtime_ns

@@ -13,7 +13,7 @@ from maid_lab.model.errors import Conflict, InvalidInput, Refused, Unauthorized
 from maid_lab.services.access.key_text import KeyText, hash_of, new_id, new_secret, read_key
 from maid_lab.services.access.limits import limits_of, limits_to_json, within
 from maid_lab.services.access.principal import CredentialKind, KeyLimits, Principal, Scope
-from maid_lab.services.catalogue import opened
+from maid_lab.services.catalogue import changed_at, opened
 from maid_lab.store.access import LIVE, TEST, KeyRow
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class KeyService:
 
     def __init__(self, home: Path, *, audit: Audit | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._home = home
+        self._stamp = 0
         self._clock = clock
         self._known: dict[str, _Known] = {}
         self._changes = 0
@@ -210,6 +211,7 @@ class KeyService:
         sent = read_key(text) if len(text) <= _LONGEST_KEY else None
         if sent is None:
             return True
+        self._heed_others()
         known = self._known.get(sent.id)
         return known is not None and self._clock() < known.touch_at
 
@@ -225,6 +227,7 @@ class KeyService:
         sent = read_key(text) if len(text) <= _LONGEST_KEY else None
         if sent is None:
             raise Unauthorized(_WRONG, hint=_HINT, reason="malformed key")
+        self._heed_others()
         known = _proven(self._known.get(sent.id) or self._learn(sent.id), sent, moment)
         _check_life(known, moment)
         if moment >= known.touch_at:
@@ -240,6 +243,7 @@ class KeyService:
         Unauthorized
             If it is unknown, revoked or expired.
         """
+        self._heed_others()
         known = self._known.get(key_id) or self._learn(key_id)
         if known is None:
             raise Unauthorized(_WRONG, hint=_HINT, reason=f"unknown key {key_id}")
@@ -271,6 +275,15 @@ class KeyService:
         with opened(self._home) as store:
             return store.access.get(key_id)
 
+    def _heed_others(self) -> None:
+        """Forget what was read when the catalogue has changed since: a key may have been revoked by a command at a terminal."""
+        stamp = changed_at(self._home)
+        if stamp != self._stamp:
+            with self._lock:
+                self._stamp = stamp
+                self._changes += 1
+                self._known.clear()
+
     def _learn(self, key_id: str) -> _Known | None:
         changes = self._changes
         with opened(self._home) as store:
@@ -283,9 +296,12 @@ class KeyService:
         return known
 
     def _touch(self, known: _Known, now: datetime) -> _Known:
-        changes = self._changes
         with opened(self._home) as store:
+            self._heed_others()
+            changes = self._changes
             row = store.access.touch(known.row.id, now)
+        # Our own note is no change by others: nobody else can have opened the catalogue before this line.
+        self._stamp = changed_at(self._home)
         fresh = _Known(row=row, principal=_principal(row), touch_at=now + _TOUCH_EVERY)
         self._keep(fresh, changes)
         return fresh
