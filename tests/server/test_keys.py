@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -25,6 +27,13 @@ def make(server: RunningServer, *scopes: str, **fields: Any) -> dict[str, Any]:
     assert reply.status == 201, reply.body
     assert reply.headers["Cache-Control"] == "no-store"
     return dict(reply.json)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert condition()
 
 
 def with_key(server: RunningServer, key: str, path: str, **options: Any) -> Reply:
@@ -129,7 +138,15 @@ def test_a_ticket_is_made_for_who_may_read(server: RunningServer, keys: dict[str
 
 
 def test_starts_stops_keys_and_refusals_are_in_the_audit_log(server: RunningServer, keys: dict[str, str]) -> None:
+    made = make(server, "maid.read", "maid.write")
+    assert server.ask(f"keys/{made['id']}/rotate", method="POST", body={"overlap_s": 60}).status == 200
+    assert with_key(server, made["key"], "auth/token", method="POST").status == 201
+    assert with_key(server, made["key"], "run", method="POST", body=SHORT).status == 202
+    with_key(server, made["key"], "stop", method="POST", body={"mode": "now"})
+    server.wait_for("idle")
+    server.ask(f"keys/{made['id']}", method="DELETE")
     with_key(server, keys["maid.read"], "keys")
+    wait_until(lambda: '"access.refused"' in (server.home / "audit.jsonl").read_text())
     text = (server.home / "audit.jsonl").read_text()
     for action in ("key.create", "key.revoke", "key.rotate", "token.issue", "run.start", "run.stop", "access.refused"):
         assert f'"{action}"' in text, f"{action} is missing"

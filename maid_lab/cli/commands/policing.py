@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from pathlib import Path
@@ -95,6 +94,8 @@ def withdraw(
 @app.command("explain")
 def explain(*, target: Annotated[str, typer.Argument(metavar="TARGET", help="HOST, HOST:PORT or a URL.")], as_json: Json = False) -> int:
     """Say what the policy says of a target, and by which rule. Exit code 3 when it is refused."""
+    import asyncio
+
     from maid_lab.services.policy.explain import explain_target
 
     told = asyncio.run(explain_target(_lab().gate, target))
