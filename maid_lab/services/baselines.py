@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from maid_lab.model.run_record import RunRecord
     from maid_lab.services.history import History
 
-__all__ = ["find_side", "read_report"]
+__all__ = ["find_run_side", "find_side", "read_report"]
 
 _SCHEMA: Final = "maid.report/v1"
 _HINT: Final = "Name a JSON report, a run id or its end, `last`, or a tag; maid history lists runs."
@@ -40,6 +40,19 @@ async def find_side(history: History, reference: str) -> Side:
     """
     if await asyncio.to_thread(_is_report, reference):
         return await asyncio.to_thread(read_report, Path(reference))
+    return await find_run_side(history, reference)
+
+
+async def find_run_side(history: History, reference: str) -> Side:
+    """Return the side of a run, by its id, `last` or a tag; files are not looked for.
+
+    Raises
+    ------
+    InvalidInput
+        If the run has not ended or has no summary.
+    Missing
+        If there is no such run or tag.
+    """
     record = await _record(history, reference)
     return await asyncio.to_thread(_side_of, history, record)
 

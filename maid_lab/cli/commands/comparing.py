@@ -36,12 +36,8 @@ def compare(
 
 
 async def _compare(baseline: str, candidate: str) -> Comparison:
-    import asyncio
-
-    from maid_lab.analysis.comparison import compare as compare_sides
     from maid_lab.lab import Lab
-    from maid_lab.services.baselines import find_side
+    from maid_lab.services.comparing import compare_references
 
     async with Lab.open() as lab:
-        sides = [await find_side(lab.history, reference) for reference in (baseline, candidate)]
-        return await asyncio.to_thread(compare_sides, *sides)
+        return await compare_references(lab.history, baseline, candidate)
