@@ -262,8 +262,10 @@ class MaidHandler(CredentialMixin, APIHandler):
         problem, headers = problem_of(error, request_id=self.request_id)
         if problem.status == 500:
             log.error("request %s %s %s failed", self.request_id, self.request.method, self.request.path, exc_info=error)
-        if self.request.connection is not None and getattr(self, "_headers_written", False):
-            self.request.connection.finish()
+        if self._headers_written:
+            # A part was sent: only a connection that breaks tells that the rest is missing.
+            connection: Any = self.request.connection
+            connection.close()
             return
         self.clear()
         self.set_header("X-Request-Id", self.request_id)

@@ -9,8 +9,22 @@ from maid_lab.server.handler import MaidHandler
 from maid_lab.server.operations import operations_of
 from maid_lab.server.problems import Fault
 from maid_lab.server.rest.health import HealthHandler, OpenApiHandler, WhoAmIHandler
+from maid_lab.server.rest.history import HistoryHandler, RunsHandler
 from maid_lab.server.rest.keys import KeyHandler, KeyRotation, KeysHandler, TicketHandler, TokenHandler
 from maid_lab.server.rest.policy import ExplainHandler, TargetsHandler
+from maid_lab.server.rest.results import (
+    CompareHandler,
+    DistributionHandler,
+    ErrorsHandler,
+    LogsHandler,
+    QueryHandler,
+    ReportHandler,
+    RowsHandler,
+    SamplesHandler,
+    SlowestHandler,
+    SummaryHandler,
+    TimelineHandler,
+)
 from maid_lab.server.rest.running import ControlHandler, PlanHandler, RunHandler, StatusHandler, StopHandler
 from maid_lab.server.sockets.handler import SocketHandler
 
@@ -32,7 +46,20 @@ ROUTES: Final[dict[str, type[MaidHandler]]] = {
     "/keys/{key_id}/rotate": KeyRotation,
     "/auth/token": TokenHandler,
     "/ws-ticket": TicketHandler,
+    "/history": HistoryHandler,
+    "/runs/{run_id}": RunsHandler,
     "/runs/{run_id}/control": ControlHandler,
+    "/runs/{run_id}/summary": SummaryHandler,
+    "/runs/{run_id}/timeline": TimelineHandler,
+    "/runs/{run_id}/errors": ErrorsHandler,
+    "/runs/{run_id}/slowest": SlowestHandler,
+    "/runs/{run_id}/distribution": DistributionHandler,
+    "/runs/{run_id}/logs": LogsHandler,
+    "/runs/{run_id}/samples": SamplesHandler,
+    "/runs/{run_id}/rows": RowsHandler,
+    "/runs/{run_id}/report": ReportHandler,
+    "/query": QueryHandler,
+    "/compare": CompareHandler,
 }
 
 #: Parameter in a path → what it matches.
