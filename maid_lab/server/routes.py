@@ -8,6 +8,7 @@ from typing import Any, Final
 from maid_lab.server.handler import MaidHandler
 from maid_lab.server.operations import operations_of
 from maid_lab.server.problems import Fault
+from maid_lab.server.rest.audit import AuditHandler, VerifyHandler
 from maid_lab.server.rest.health import HealthHandler, OpenApiHandler, WhoAmIHandler
 from maid_lab.server.rest.history import HistoryHandler, RunsHandler
 from maid_lab.server.rest.keys import KeyHandler, KeyRotation, KeysHandler, TicketHandler, TokenHandler
@@ -46,6 +47,8 @@ ROUTES: Final[dict[str, type[MaidHandler]]] = {
     "/keys/{key_id}/rotate": KeyRotation,
     "/auth/token": TokenHandler,
     "/ws-ticket": TicketHandler,
+    "/audit": AuditHandler,
+    "/audit/verify": VerifyHandler,
     "/history": HistoryHandler,
     "/runs/{run_id}": RunsHandler,
     "/runs/{run_id}/control": ControlHandler,
