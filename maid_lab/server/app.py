@@ -15,6 +15,7 @@ from maid_lab._version import __version__
 from maid_lab.lab import Lab
 from maid_lab.model.errors import Conflict, MaidError
 from maid_lab.server.credentials import Credentials
+from maid_lab.server.events import announce
 from maid_lab.server.idempotency import Answers
 from maid_lab.server.problems import Fault
 from maid_lab.server.refusals import Refusals
@@ -160,6 +161,8 @@ class MaidLabApp(ExtensionApp):
             self.credentials = Credentials(verifiers=(access,), roles=lab.settings.access_roles, on_refusal=refusals.note)
             await lab.__aenter__()
             if self.serverapp is not None:
+                if self.serverapp.event_logger is not None:
+                    announce(lab.bus, self.serverapp.event_logger)
                 await asyncio.to_thread(access.local.publish, self.serverapp.connection_url)
             return lab
         except BaseException:

@@ -14,11 +14,11 @@ from jupyter_server.utils import ensure_async
 from pydantic import BaseModel, ValidationError
 from tornado.web import HTTPError
 
-from maid_lab.model.errors import InvalidInput, MaidError, Refused
+from maid_lab.model.errors import InvalidInput, MaidError, Refused, Unauthorized
 from maid_lab.server.idempotency import StoredAnswer
 from maid_lab.server.operations import Answer
 from maid_lab.server.problems import Fault, invalid, problem_of
-from maid_lab.services.access.principal import Principal
+from maid_lab.services.access.principal import CredentialKind, Principal
 
 if TYPE_CHECKING:
     from maid_lab.lab import Lab
@@ -78,6 +78,15 @@ class CredentialMixin(ExtensionHandlerMixin):
         )
         self._by_header = self.principal is not None
 
+    def note_wrong_credential(self, error: MaidError) -> None:
+        """Have the audit log told of a credential that proves nobody, with the reason that its sender is not told."""
+        if isinstance(error, Unauthorized):
+            request = self.request  # type: ignore[attr-defined]
+            nobody = Principal(
+                kind=CredentialKind.KEY, id="", address=request.remote_ip or "", client=request.headers.get("User-Agent", "")[:120]
+            )
+            self.app.credentials.note_refusal(nobody, f"{request.method} {request.path}", error.reason or error.message)
+
     def adopt_user(self) -> None:
         """Take over who Jupyter says is there, or tell it who we found."""
         if self.principal is not None:
@@ -104,6 +113,7 @@ class MaidHandler(CredentialMixin, APIHandler):
         try:
             await self.identify()
         except MaidError as error:
+            self.note_wrong_credential(error)
             self._refuse(error)
             return
         await super().prepare()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.support.jupyter import RunningServer
@@ -36,3 +38,17 @@ def test_what_was_done_is_listed_and_an_altered_entry_is_named(server: RunningSe
 @pytest.mark.parametrize("query", ["cursor=x", "limit=0", "from=now", "other=1"])
 def test_a_wrong_query_is_told(server: RunningServer, query: str) -> None:
     assert server.ask(f"audit?{query}").status == 422
+
+
+def test_a_credential_that_proves_nobody_is_written_with_the_reason(server: RunningServer) -> None:
+    made = server.ask("keys", method="POST", body={"name": "k", "scopes": ["maid.read"]}).json
+    server.ask(f"keys/{made['id']}", method="DELETE")
+    refused = server.ask("status", as_owner=False, headers={"X-MAID-Key": made["key"], "User-Agent": "a burglar"})
+    assert "revoked" not in refused.body.decode()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        items = server.ask("audit?action=access.refused").json["items"]
+        if any("revoked" in str(each["detail"]) and each["actor"]["client"] == "a burglar" for each in items):
+            return
+        time.sleep(0.1)
+    raise AssertionError(items)

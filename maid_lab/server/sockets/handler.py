@@ -65,6 +65,7 @@ class SocketHandler(CredentialMixin, WebSocketMixin, WebSocketHandler, JupyterHa
             await self.identify()
             self._redeem()
         except MaidError as error:
+            self.note_wrong_credential(error)
             raise _http(error) from error
         await super().prepare()
         self.adopt_user()
