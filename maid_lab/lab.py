@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from maid_lab.services.access.service import Access
     from maid_lab.services.audit.log import AuditLog
     from maid_lab.services.bus import Bus
+    from maid_lab.services.configuration import Configuration
     from maid_lab.services.console import Console
     from maid_lab.services.history import History
     from maid_lab.services.library import RecipeLibrary
@@ -78,6 +79,7 @@ class Lab:
         runs: RunService,
         history: History,
         gate: TargetGate,
+        flags: Mapping[str, Any] | None = None,
     ) -> None:
         self.home = home
         self.settings = settings
@@ -86,6 +88,7 @@ class Lab:
         self.runs = runs
         self.history = history
         self.gate = gate
+        self._flags = dict(flags or {})
         self.desk = ControlDesk(runs)
         self.door = Door(home, self.desk)
         runs.open_to(self.door)
@@ -138,7 +141,7 @@ class Lab:
             bundled=BundledTargets,
             audit=_written_to(folder),
         )
-        return cls(home=folder, settings=settings, bus=bus, library=library, runs=runs, history=History(folder), gate=gate)
+        return cls(home=folder, settings=settings, bus=bus, library=library, runs=runs, history=History(folder), gate=gate, flags=flags)
 
     @staticmethod
     def glance(home: Path | None = None) -> LiveStatus | None:
@@ -174,6 +177,20 @@ class Lab:
         from maid_lab.services.access.service import Access
 
         return Access(self.home, self.settings, audit=self.audit.write)
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """Tells of settings and changes them; imported when first used."""
+        from maid_lab.services.configuration import Configuration
+
+        return Configuration(self.home, flags=self._flags, audit=self.audit.write)
+
+    def reload(self) -> None:
+        """Read the settings again, for the next plan and run; those that are read at opening stay as they are."""
+        from maid_lab.services.settings import load_settings
+
+        self.settings = load_settings(self.home, flags=self._flags)
+        self.runs.use(self.settings)
 
     @cached_property
     def audit(self) -> AuditLog:

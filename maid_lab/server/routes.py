@@ -9,6 +9,7 @@ from maid_lab.server.handler import MaidHandler
 from maid_lab.server.operations import operations_of
 from maid_lab.server.problems import Fault
 from maid_lab.server.rest.audit import AuditHandler, VerifyHandler
+from maid_lab.server.rest.configuration import ChangesHandler, ConfigHandler, SchemaHandler
 from maid_lab.server.rest.health import HealthHandler, OpenApiHandler, WhoAmIHandler
 from maid_lab.server.rest.history import HistoryHandler, RunsHandler
 from maid_lab.server.rest.keys import KeyHandler, KeyRotation, KeysHandler, TicketHandler, TokenHandler
@@ -47,6 +48,9 @@ ROUTES: Final[dict[str, type[MaidHandler]]] = {
     "/keys/{key_id}/rotate": KeyRotation,
     "/auth/token": TokenHandler,
     "/ws-ticket": TicketHandler,
+    "/config": ConfigHandler,
+    "/config/schema": SchemaHandler,
+    "/config/changes": ChangesHandler,
     "/audit": AuditHandler,
     "/audit/verify": VerifyHandler,
     "/history": HistoryHandler,

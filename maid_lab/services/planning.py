@@ -78,6 +78,10 @@ class Planner:
         self._settings = settings
         self._environment = environment
 
+    def use(self, settings: Settings) -> None:
+        """Take other settings, from the next plan on."""
+        self._settings = settings
+
     def plan(
         self,
         recipe: str,

@@ -138,6 +138,11 @@ class RunService:
         """Open a door to other processes whenever a run is under way."""
         self._door = door
 
+    def use(self, settings: Settings) -> None:
+        """Take other settings, from the next plan and run on."""
+        self._settings = settings
+        self._planner.use(settings)
+
     def limit_by(self, check: Callable[[Principal, str], None]) -> None:
         """Ask before each start of an API key whether its limits allow it: `check(who, recipe_id)` raises when they do not."""
         self._limits = check

@@ -14,6 +14,7 @@ from maid_lab.store.access import AccessRepository
 from maid_lab.store.approvals import ApprovalRepository
 from maid_lab.store.audit import AuditRepository
 from maid_lab.store.catalogue import Catalogue
+from maid_lab.store.config_changes import ConfigChangeRepository
 from maid_lab.store.folders import RunFolder
 from maid_lab.store.history_pages import HistoryPages
 from maid_lab.store.metrics import MetricsRepository
@@ -49,6 +50,7 @@ class Store:
         self.pages = HistoryPages(catalogue)
         self.metrics = MetricsRepository(catalogue)
         self.recipes = RecipeRepository(catalogue)
+        self.config_changes = ConfigChangeRepository(catalogue)
         self.approvals = ApprovalRepository(catalogue)
         self.access = AccessRepository(catalogue)
         self.audit = AuditRepository(catalogue, home)

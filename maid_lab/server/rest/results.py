@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -209,20 +209,24 @@ class RowsHandler(_Results):
 
         whole, columns = await self.whole_id(run_id), [name.strip() for name in query.columns.split(",") if name.strip()]
 
-        def begin() -> tuple[Iterator[bytes], bytes]:
+        def begin() -> tuple[Generator[bytes, None, None], bytes | None]:
             asked = rows_asked(self.lab.home, whole, kind=query.kind, columns=columns, where=query.where, sample=query.sample)
             parts = arrow_stream(asked) if query.format == "arrow" else parquet_parts(asked)
-            return parts, next(parts, b"")
+            return parts, next(parts, None)
 
         # What is wrong with the question shows with the first part, while there is still a status to say it with.
         parts, part = await asyncio.to_thread(begin)
         self.set_header("Content-Type", ARROW if query.format == "arrow" else _PARQUET)
         suffix = "arrows" if query.format == "arrow" else "parquet"
         self.set_header("Content-Disposition", f'attachment; filename="{query.kind}-{whole}.{suffix}"')
-        while part:
-            self.write(part)
-            await self.flush()
-            part = await asyncio.to_thread(next, parts, b"")
+        try:
+            while part is not None:
+                self.write(part)
+                await self.flush()
+                part = await asyncio.to_thread(next, parts, None)
+        finally:
+            # Also when the client is gone: files behind the parts are given back now.
+            await asyncio.to_thread(parts.close)
         self.finish()
 
 
@@ -240,10 +244,11 @@ class ReportHandler(_Results):
         record = await self.lab.history.find(run_id)
         if record.status not in FINAL_STATES:
             raise Conflict(f"run {record.id} is {record.status}; there is a report when it has ended.", hint="GET runs/:id/summary.")
-        folder, plan, kind = self.lab.history.folder(record.id), self.lab.history.plan(record.id), query.format
+        kind = query.format
         name = f"maid-{record.id}.{_SUFFIX.get(kind, kind)}"
 
         def render() -> bytes:
+            folder, plan = self.lab.history.folder(record.id), self.lab.history.plan(record.id)
             if kind != "pdf":
                 return self.lab.reports.render(record, folder, plan, format=kind).encode()
             return self.lab.reports.write(record, folder, plan, format="pdf").read_bytes()

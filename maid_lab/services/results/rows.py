@@ -12,7 +12,7 @@ from maid_lab.model.errors import InvalidInput
 from maid_lab.services.results.sources import RunSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
 
     import polars as pl
@@ -100,7 +100,7 @@ def rows_asked(
     return RowsAsked(raw=raw, kept=tuple(kept), columns=tuple(columns) or tuple(schema))
 
 
-def arrow_stream(rows: RowsAsked) -> Iterator[bytes]:
+def arrow_stream(rows: RowsAsked) -> Generator[bytes, None, None]:
     """Yield rows as one Arrow IPC stream, a batch at a time.
 
     Each batch is written as a stream of its own, of which the schema at its beginning and the mark at its end are left out but once.
@@ -114,7 +114,7 @@ def arrow_stream(rows: RowsAsked) -> Iterator[bytes]:
     yield _END
 
 
-def parquet_parts(rows: RowsAsked) -> Iterator[bytes]:
+def parquet_parts(rows: RowsAsked) -> Generator[bytes, None, None]:
     """Yield rows as a Parquet file, from a file on disk that is gone afterwards: its end tells where its parts are."""
     with tempfile.NamedTemporaryFile(prefix="maid-rows-") as file:
         rows.of(rows.raw).sink_parquet(file.name, compression="zstd", row_group_size=_BATCH)
