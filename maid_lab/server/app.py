@@ -103,6 +103,13 @@ class MaidLabApp(ExtensionApp):
             raise self._why_closed
         return self._lab
 
+    def document(self, base: str) -> dict[str, Any]:
+        """Return the OpenAPI document of all routes."""
+        from maid_lab.server.openapi import document
+        from maid_lab.server.routes import ROUTES
+
+        return document(ROUTES, base=base)
+
     def sockets(self) -> tuple[Hub, Conversation]:
         """Return the hub of all sockets and what answers their messages; made when the lab is opened, so that who comes late hears of before.
 

@@ -22,7 +22,7 @@ from maid_lab.services.access.principal import CredentialKind, Principal
 
 if TYPE_CHECKING:
     from maid_lab.lab import Lab
-    from maid_lab.server.app import MaidLabApp
+    from maid_lab.server.extension import Extension
     from maid_lab.server.operations import Operation
 
 __all__ = ["CredentialMixin", "MaidHandler"]
@@ -50,9 +50,9 @@ class CredentialMixin(ExtensionHandlerMixin):
     _by_header = False
 
     @property
-    def app(self) -> MaidLabApp:
+    def app(self) -> Extension:
         """The extension."""
-        return cast("MaidLabApp", self.extensionapp)
+        return cast("Extension", self.extensionapp)
 
     def check_xsrf_cookie(self) -> None:
         """Ask for the XSRF token unless a header of ours was sent, or nobody is there to be protected."""

@@ -55,10 +55,14 @@ def _row(parameter: Any) -> str:
 
 def _settings() -> str:
     rows = [
-        f"| `{name}` | `MAID_{name.upper()}` | {'none' if field.default is None else field.default} | {field.description} |"
-        for name, field in Settings.model_fields.items()
+        f"| `{name}` | `MAID_{name.upper()}` | {_default(field)} | {field.description} |" for name, field in Settings.model_fields.items()
     ]
     return "| setting | variable | default | meaning |\n| --- | --- | --- | --- |\n" + "\n".join(rows) + "\n"
+
+
+def _default(field: Any) -> str:
+    value = field.get_default(call_default_factory=True)
+    return "none" if value is None or value in ({}, ()) else str(value)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,4 @@ class OpenApiHandler(MaidHandler):
     @operation(summary="Describe this interface (OpenAPI 3.1)", resource="maid:openapi", is_public=True, answers={200: Document})
     async def get(self) -> Document:
         """Answer anybody: it holds no data."""
-        from maid_lab.server.openapi import document
-        from maid_lab.server.routes import ROUTES
-
-        return Document(document(ROUTES, base=f"{self.base_url}api/maid"))
+        return Document(self.app.document(f"{self.base_url}api/maid"))
