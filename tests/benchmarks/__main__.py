@@ -22,6 +22,7 @@ from tests.benchmarks.pinned import CLIENT, TARGET, Failed
 from tests.benchmarks.python_scenario import python_plain, python_tls
 from tests.benchmarks.recording import recording
 from tests.benchmarks.rows import percentiles, rows_to_parquet, summary
+from tests.benchmarks.server import server_answers, sockets, sockets_many
 from tests.benchmarks.startup import first_request, import_time
 from tests.benchmarks.static_get import plain, row_size, tls
 from tests.benchmarks.target import nginx
@@ -50,6 +51,9 @@ BENCHMARKS: Final[dict[str, Callable[[Context], Table]]] = {
     "import": import_time,
     "kill-switch": kill_switch,
     "memory": memory,
+    "server-answers": server_answers,
+    "sockets": sockets,
+    "sockets-many": sockets_many,
 }
 OUT: Final = Path("build") / "bench.json"
 
