@@ -84,9 +84,14 @@ async def admitted(plan: Plan, gate: TargetGate, *, resolve: Resolver | None = N
     _check_sources(plan)
     _check_extras(plan)
     places = tuple(_places(plan))
-    found = await _resolved(plan, places, resolve)
+    found = await _resolved(plan, places, resolve or look_up)
     # Approvals are read from the store: not on the event loop.
     decisions = await asyncio.to_thread(_judged, gate, places, found, by)
+    if resolve is None:
+        # Not before it is judged: asking whether an address answers touches it.
+        given = dict(plan.dns)
+        asked = [place if place.host not in given else None for place in places]
+        found = [addresses if place is None else await _answering(place, addresses) for place, addresses in zip(asked, found, strict=True)]
     ceilings = plan.ceilings
     pinned: dict[str, tuple[str, ...]] = {}
     for place, decision in _bundled(plan, gate, by):
@@ -150,7 +155,7 @@ def _admission(plan: Plan, decisions: Mapping[_Place, Sequence[Decision]]) -> Ad
     )
 
 
-async def _resolved(plan: Plan, places: Sequence[_Place], resolve: Resolver | None) -> list[tuple[str, ...]]:
+async def _resolved(plan: Plan, places: Sequence[_Place], resolve: Resolver) -> list[tuple[str, ...]]:
     """Return the addresses of each place; those that are written as one, or given by the recipe, ask nobody."""
     given = dict(plan.dns)
 
@@ -158,7 +163,7 @@ async def _resolved(plan: Plan, places: Sequence[_Place], resolve: Resolver | No
         known = given.get(place.host)
         if known is None and address_of(place.host) is not None:
             known = (place.host,)
-        return known or await (resolve or resolve_host)(place.host, place.port)
+        return known or await resolve(place.host, place.port)
 
     return list(await asyncio.gather(*map(addresses_of, places)))
 
@@ -207,10 +212,14 @@ async def resolve_host(host: str, port: int) -> tuple[str, ...]:
     InvalidInput
         If the name cannot be resolved.
     """
-    addresses = await look_up(host, port)
+    return await _answering(_Place(url="", host=host, port=port, methods=frozenset()), await look_up(host, port))
+
+
+async def _answering(place: _Place, addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out the addresses of a family that does not answer when the other does."""
     if len({":" in address for address in addresses}) < 2:
         return addresses
-    answers = await asyncio.gather(*(_answers(address, port) for address in addresses))
+    answers = await asyncio.gather(*(_answers(address, place.port) for address in addresses))
     return tuple(address for address, answered in zip(addresses, answers, strict=True) if answered) or addresses
 
 

@@ -237,3 +237,21 @@ async def test_an_own_address_that_the_machine_lacks_is_told_before_the_run() ->
     step = HttpStep(label=1, method="GET", url="/", source_addresses=("127.0.0.1", "192.0.2.1"))
     with pytest.raises(InvalidInput, match=r"source address 192\.0\.2\.1 cannot be used"):
         await admit(plan("http://127.0.0.1:80", steps=(step,)), OPEN, resolve=resolve)
+
+
+async def test_an_address_that_is_not_allowed_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    touched: list[str] = []
+
+    async def both(host: str, port: int) -> tuple[str, ...]:
+        return "127.0.0.1", "2001:db8::1"
+
+    async def answers(address: str, port: int) -> bool:
+        touched.append(address)
+        return True
+
+    monkeypatch.setattr("maid_lab.services.admission.look_up", both)
+    monkeypatch.setattr("maid_lab.services.admission._answers", answers)
+    planned = plan("http://shop.example:8080")
+    with pytest.raises(Refused, match="E30"):
+        await admit(planned, gate())
+    assert touched == []
