@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import ValidationError
+
 from maid_lab.model.errors import InvalidInput, Refused
 from maid_lab.services.access.principal import Principal, Scope
 from maid_lab.services.catalogue import opened
@@ -109,9 +111,13 @@ class Configuration:
                 old, new = next(told), next(told)
                 if self._audit is not None:
                     self._audit(by, "config.change", ", ".join(changed), {"before": old, "after": new})
-                write_atomically(self._home / _FILE, json.dumps(after, indent=2, ensure_ascii=False) + "\n")
-                with opened(self._home) as store:
-                    store.config_changes.add(by.id, old, new)
+                self._write(after)
+                try:
+                    with opened(self._home) as store:
+                        store.config_changes.add(by.id, old, new)
+                except BaseException:
+                    self._write(before)
+                    raise
         return {
             "changed": changed,
             "overruled": [name for name in changed if settings.layer(name) in ("environment", "flag")],
@@ -138,7 +144,7 @@ class Configuration:
     # ---- parts
 
     def _tried(self, after: Mapping[str, Any], values: Mapping[str, Any]) -> Settings:
-        """Return the settings as they would be; the file is judged alone first, so that no winning layer hides what is wrong in it."""
+        """Return the settings as they would be; they are judged alone first, so that no winning layer hides what is wrong."""
         unknown = sorted(set(values) - set(Settings.model_fields))
         if unknown:
             from maid_lab.model.nearest import did_you_mean
@@ -146,8 +152,15 @@ class Configuration:
             raise InvalidInput(
                 f"there is no setting {unknown[0]!r}.", hint=did_you_mean(unknown[0], list(Settings.model_fields)) or "maid config show"
             )
-        load_settings(self._home, flags=after)
-        return load_settings(self._home, flags=self._flags)
+        try:
+            Settings(**after)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            raise InvalidInput(
+                f"setting {name}: {first['msg']}, got {after.get(name)!r}.", hint=str(Settings.model_fields[name].description)
+            ) from None
+        return load_settings(self._home, flags=self._flags, runtime=after)
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -157,6 +170,9 @@ class Configuration:
         except (OSError, ValueError) as error:
             raise InvalidInput(f"{self._home / _FILE} cannot be read: {error}.", hint="Mend it or remove it.") from None
         return found if isinstance(found, dict) else {}
+
+    def _write(self, values: Mapping[str, Any]) -> None:
+        write_atomically(self._home / _FILE, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -135,13 +135,15 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
-def load_settings(home: Path, *, flags: Mapping[str, Any] | None = None) -> Settings:
+def load_settings(home: Path, *, flags: Mapping[str, Any] | None = None, runtime: Mapping[str, Any] | None = None) -> Settings:
     """Read all layers for the given home folder.
 
     Parameters
     ----------
     flags : mapping, optional
         Values of command-line flags by setting name; None means "not given".
+    runtime : mapping, optional
+        Stands for what `config.runtime.json` holds, to try values before they are written.
 
     Raises
     ------
@@ -151,7 +153,8 @@ def load_settings(home: Path, *, flags: Mapping[str, Any] | None = None) -> Sett
     values: dict[str, Any] = {}
     layers: dict[str, str] = {}
     for origin, layer in (
-        *((name, _read(home / name)) for name in _FILES),
+        (_FILES[0], _read(home / _FILES[0])),
+        (_FILES[1], _read(home / _FILES[1]) if runtime is None else dict(runtime)),
         ("environment", EnvSettingsSource(Settings)()),
         ("flag", {key: value for key, value in (flags or {}).items() if value is not None}),
     ):

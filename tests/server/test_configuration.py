@@ -44,6 +44,13 @@ def test_one_wrong_value_changes_nothing(server: RunningServer) -> None:
     assert setting(server, "workers")["layer"] == "built-in"
 
 
+def test_a_wrong_value_that_somebody_wrote_into_the_file_can_be_taken_back(server: RunningServer) -> None:
+    (server.home / "config.runtime.json").write_text('{"quiet": 9}')
+    assert server.ask("config").status == 422
+    assert put(server, quiet=None)["changed"] == ["quiet"]
+    assert setting(server, "quiet")["layer"] == "built-in"
+
+
 def test_changes_are_remembered_and_audited(server: RunningServer) -> None:
     put(server, quiet=1)
     put(server, quiet=2)

@@ -87,5 +87,7 @@ class VerifyHandler(MaidHandler):
     async def get(self) -> Checked:
         """Compare chain, both copies and head, and name the first fault."""
         found = await asyncio.to_thread(self.lab.audit.verify)
-        broken = None if found.broken is None else str(found.broken)
+        broken = (
+            None if found.broken is None else f"{found.broken.copy}, entry {found.broken.seq}, {found.broken.kind}: {found.broken.message}"
+        )
         return Checked(is_whole=found.is_whole, entries=found.entries, broken=broken, notes=list(found.notes))
